@@ -9,8 +9,9 @@ import asyncio
 import itertools
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -26,9 +27,10 @@ from ringback.engines.base import (
     Task,
     Urgency,
 )
+from ringback.engines.engine_run import EngineRun, InFlight
 from ringback.engines.name_spans import of_pieces, pieces
 from ringback.engines.names import model_folder
-from ringback.engines.process import EngineProcess, engine_process
+from ringback.engines.process import engine_process
 from ringback.engines.segment_queue import CRASHES_BEFORE_FAILURE, Segment, SegmentQueue, UtteranceSoFar
 from ringback.engines.voices import speaker_models_folder
 from ringback.errors import EngineFailure, Misconfigured
@@ -59,25 +61,6 @@ class Superseded(Exception):
     """A later partial of the same stream was offered while this one waited."""
 
 
-@dataclass(slots=True)
-class _InFlight:
-    segments: list[Segment]
-    deadline: asyncio.TimerHandle | None = None
-    """Set once a thread of the engine has begun it."""
-
-
-@dataclass(slots=True)
-class _EngineRun:
-    """One engine process from its start to its end."""
-
-    process: EngineProcess
-    threads: int = 1
-    batch_limit: int = 1
-    in_flight: dict[int, _InFlight] = field(default_factory=dict)
-    hung: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    """The number of the first batch that ran past its deadline."""
-
-
 class EnginePool:
     """A Service. `recognise` may be called before `run`: it waits."""
 
@@ -98,8 +81,9 @@ class EnginePool:
         self._numbers = itertools.count()
         self._ready = asyncio.Event()
         self._unusable: Misconfigured | None = None
-        self._engine: _EngineRun | None = None
+        self._engine: EngineRun | None = None
         self._dispatch_due = False
+        self._hold: asyncio.TimerHandle | None = None
 
     @property
     def pid(self) -> int | None:
@@ -119,15 +103,15 @@ class EnginePool:
         (`SegmentQueue`)."""
         if self._engine is None or any(each.urgency is not Urgency.LIVE_PARTIAL for each in self._waiting):
             return 0
-        batches = self._engine.in_flight.values()
-        partials = sum(batch.segments[0].urgency is Urgency.LIVE_PARTIAL for batch in batches)
+        batches = self._engine.batches
+        partials = sum(batch[0].urgency is Urgency.LIVE_PARTIAL for batch in batches)
         threads = self._engine.threads
         return max(0, threads - (len(batches) - partials) - min(partials, max(1, threads - 1)))
 
     @property
     def load(self) -> Mapping[Urgency, int]:
         """Segments that wait or are being recognised, by urgency."""
-        in_hand = [batch.segments for batch in self._engine.in_flight.values()] if self._engine else []
+        in_hand = self._engine.batches if self._engine else []
         count = Counter(segment.urgency for segment in itertools.chain(self._waiting, *in_hand))
         return {urgency: count[urgency] for urgency in Urgency}
 
@@ -159,11 +143,23 @@ class EnginePool:
         recognition: Recognition = await self._answer_of(segment)
         return recognition
 
+    @contextmanager
+    def announced(self, source: str) -> Iterator[None]:
+        """For the time that a recording is read: others that could be begun may wait a moment for its first
+        segment, to share a batch."""
+        self._waiting.announce(source)
+        try:
+            yield
+        finally:
+            self._waiting.withdraw(source)
+            if self._waiting.held:
+                self._dispatch_soon()
+
     def drop_utterance(self, source: str) -> None:
         """The utterance of this source, if one is open, will not be ended; no call about it waits."""
         if self._engine is not None:
             self._engine.process.drop_utterance(source)
-            self._close_dropped(self._engine)
+            self._engine.close_dropped()
 
     async def identify(
         self, samples: Samples, model: str, urgency: Urgency, source: str = "", caller: str = ""
@@ -265,7 +261,7 @@ class EnginePool:
         """Start an engine process and use it until it ends. Returns whether it ever was ready."""
         async with engine_process(self._setup) as process:
             began = time.monotonic()
-            engine = _EngineRun(process)
+            engine = EngineRun(process)
             self._ready.clear()
             receiving = asyncio.create_task(self._receive_messages(engine))
             loading = asyncio.create_task(self._ready.wait())
@@ -288,7 +284,7 @@ class EnginePool:
         self._on_engine_exit(engine)
         return was_ready
 
-    async def _receive_messages(self, engine: _EngineRun) -> None:
+    async def _receive_messages(self, engine: EngineRun) -> None:
         """Act on the engine's messages, until it ends."""
         while (message := await engine.process.receive_message()) is not None:
             match message:
@@ -309,7 +305,7 @@ class EnginePool:
                 case messages.BatchFailed():
                     self._on_failed(engine, message)
 
-    def _on_ready(self, engine: _EngineRun, ready: messages.EngineReady) -> None:
+    def _on_ready(self, engine: EngineRun, ready: messages.EngineReady) -> None:
         engine.threads = ready.threads
         self.computes_on = ", ".join(filter(None, (ready.device, ready.compute_type)))
         engine.batch_limit = self._setup.batch or (_GPU_BATCH if ready.device == "cuda" else _CPU_BATCH)
@@ -318,22 +314,22 @@ class EnginePool:
         self._ready.set()
         self._dispatch()
 
-    def _start_clock(self, engine: _EngineRun, number: int) -> None:
+    def _start_clock(self, engine: EngineRun, number: int) -> None:
         batch = engine.in_flight[number]
         seconds = sum(segment.seconds for segment in batch.segments)
         limit = self._timeouts.batch + self._timeouts.per_audio_second * seconds
-        batch.deadline = asyncio.get_running_loop().call_later(limit, _set_hung, engine, number)
+        batch.deadline = asyncio.get_running_loop().call_later(limit, engine.set_hung, number)
 
-    def _on_answered(self, engine: _EngineRun, number: int, answers: Sequence[Any]) -> None:
-        batch = self._pop_batch(engine, number)
+    def _on_answered(self, engine: EngineRun, number: int, answers: Sequence[Any]) -> None:
+        batch = engine.pop_batch(number)
         for segment, found in zip(batch.segments, answers, strict=True):
             answer = self._answers.get(segment.number)
             if answer is not None and not answer.done():
                 answer.set_result(found)
         self._dispatch()
 
-    def _on_failed(self, engine: _EngineRun, message: messages.BatchFailed) -> None:
-        batch = self._pop_batch(engine, message.id)
+    def _on_failed(self, engine: EngineRun, message: messages.BatchFailed) -> None:
+        batch = engine.pop_batch(message.id)
         for segment in batch.segments:
             engine.process.drop_utterance(segment.source)
             if message.misconfigured:
@@ -342,18 +338,7 @@ class EnginePool:
                 self._retry(segment, message.reason, suspect=True)
         self._dispatch()
 
-    def _pop_batch(self, engine: _EngineRun, number: int) -> _InFlight:
-        batch = engine.in_flight.pop(number)
-        if batch.deadline is not None:
-            batch.deadline.cancel()
-        self._close_dropped(engine)
-        return batch
-
-    def _close_dropped(self, engine: _EngineRun) -> None:
-        busy = {segment.source for batch in engine.in_flight.values() for segment in batch.segments}
-        engine.process.close_utterances(busy)
-
-    def _on_engine_exit(self, engine: _EngineRun) -> None:
+    def _on_engine_exit(self, engine: EngineRun) -> None:
         """The engine process has died, or hung and was killed: its segments go back to the queue."""
         hung = engine.hung.result() if engine.hung.done() else None
         self.state = "restarting"
@@ -366,7 +351,7 @@ class EnginePool:
             batches=len(engine.in_flight),
         )
         for number, batch in list(engine.in_flight.items()):
-            self._pop_batch(engine, number)
+            engine.pop_batch(number)
             # Only a batch that was running can be the cause; of a hang we know which one.
             suspect = number == hung if hung is not None else batch.deadline is not None
             for segment in batch.segments:
@@ -399,25 +384,39 @@ class EnginePool:
             self._dispatch_due = True
             asyncio.get_running_loop().call_soon(self._dispatch)
 
-    def _dispatch(self) -> None:
+    def _dispatch(self, *, hold: bool = True) -> None:
         self._dispatch_due = False
         engine = self._engine
         if engine is None:
             return
         while segments := self._waiting.take_batch(
-            [batch.segments for batch in engine.in_flight.values()], engine.threads, engine.batch_limit
+            engine.batches, engine.threads, engine.batch_limit, hold=hold
         ):
             number = next(self._numbers)
-            engine.in_flight[number] = _InFlight(segments)
+            engine.in_flight[number] = InFlight(segments)
             engine.process.send_batch(number, segments)
+        self._limit_hold()
 
-    async def _drain(self, engine: _EngineRun, receiving: asyncio.Task[None]) -> None:
+    def _limit_hold(self) -> None:
+        """What is held back for others is dispatched after a while without them."""
+        if not self._waiting.held:
+            if self._hold is not None:
+                self._hold.cancel()
+                self._hold = None
+        elif self._hold is None:
+            self._hold = asyncio.get_running_loop().call_later(_HOLD_SECONDS, self._end_hold)
+
+    def _end_hold(self) -> None:
+        self._hold = None
+        self._dispatch(hold=False)
+
+    async def _drain(self, engine: EngineRun, receiving: asyncio.Task[None]) -> None:
         """Send nothing more, and wait for the segments in flight."""
         self._engine = None
         pending = [
             self._answers[segment.number]
-            for batch in engine.in_flight.values()
-            for segment in batch.segments
+            for batch in engine.batches
+            for segment in batch
             if segment.number in self._answers
         ]
         if pending:
@@ -435,14 +434,11 @@ class EnginePool:
 _NO_SAMPLES = np.empty(0, np.float32)
 _CPU_BATCH = 4
 _GPU_BATCH = 16
+_HOLD_SECONDS = 0.05
+"""For which recordings wait at the most for others to share their batch: two that do so spare more."""
 _MAX_FAILED_STARTS = 3
 
 
 async def _first_of(*futures: asyncio.Future[Any], timeout: float | None = None) -> None:
     """Return when one of them is done; the others go on."""
     await asyncio.wait(futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-
-
-def _set_hung(engine: _EngineRun, number: int) -> None:
-    if not engine.hung.done():
-        engine.hung.set_result(number)

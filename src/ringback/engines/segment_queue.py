@@ -28,14 +28,14 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ringback.audio.samples import SAMPLE_RATE, Samples
-from ringback.engines.base import VOICES_TASK, Task, Urgency
+from ringback.engines.base import NAMES_TASK, VOICES_TASK, Task, Urgency
 from ringback.engines.guards import PADDING
 
 CRASHES_BEFORE_FAILURE = 3
 """Crashes, hangs or failures of one segment after which it fails."""
 BATCHES_PER_THREAD = 2
 """One that runs, and one behind it, so that the thread need not wait for the serving process. Not of live
-speech: what waits in the queue can still get mates, or be replaced by a later partial."""
+speech and recordings: what waits in the queue can still get mates, or be replaced by a later partial."""
 
 _MAX_LENGTH_RATIO = 1.5
 """Longest to shortest segment of a batch. What they share is the decoding (on a CPU each has a window of its
@@ -110,6 +110,9 @@ class SegmentQueue:
         self._segments: dict[int, Segment] = {}
         self._round = 0
         self._newcomer_due = True
+        self._announced: set[str] = set()
+        self.held = False
+        """Whether the last `take_batch` held recordings back for announced ones; not for long."""
 
     def __len__(self) -> int:
         return len(self._segments)
@@ -119,6 +122,7 @@ class SegmentQueue:
 
     def put_segment(self, segment: Segment) -> Segment | None:
         """Add it. Returns the partial that this makes obsolete, which may be the segment itself."""
+        self._announced.discard(segment.source)
         if segment.round is None:
             self._assign_round(segment)
         other = self._partial_of(segment.source) if _is_partial(segment) else None
@@ -131,12 +135,26 @@ class SegmentQueue:
         self._segments[segment.number] = segment
         return other
 
+    def announce(self, source: str) -> None:
+        """A segment of this recording comes in a moment: a batch that has room for it may wait for it."""
+        self._announced.add(source)
+
+    def withdraw(self, source: str) -> None:
+        """No segment of this recording comes, or not soon."""
+        self._announced.discard(source)
+
     def discard_segment(self, segment: Segment) -> None:
         """Remove it, if it still waits."""
         self._segments.pop(segment.number, None)
 
-    def take_batch(self, in_flight: Collection[Sequence[Segment]], threads: int, limit: int) -> list[Segment]:
-        """The next batch for the engine, of at most `limit` segments; empty when it should not have one."""
+    def take_batch(
+        self, in_flight: Collection[Sequence[Segment]], threads: int, limit: int, *, hold: bool = False
+    ) -> list[Segment]:
+        """The next batch for the engine, of at most `limit` segments; empty when it should not have one.
+
+        `hold`: recordings that do not fill a batch wait for the announced ones that would share it.
+        """
+        self.held = False
         if any(segment.crashes for batch in in_flight for segment in batch):
             return []
         suspect = self._first(suspect=True)
@@ -150,14 +168,14 @@ class SegmentQueue:
         rivals = sum(batch[0].urgency <= head.urgency for batch in in_flight)
         if rivals >= _batches(head.urgency, in_flight) * threads:
             return []
-        if _is_partial(head):
-            limit = _most_partials(in_flight, threads, limit)
-            if not limit:
-                return []
+        size = self._size(head, in_flight, threads, limit)
+        self.held = hold and self._may_be_held(head, size)
+        if self.held or not size:
+            return []
         if head is first:
             self._round = max(self._round, _round(head))
         self._newcomer_due = head is first
-        return self._removed([head, *self._batchable(head, in_flight)][: self._size(head, threads, limit)])
+        return self._removed([head, *self._batchable(head, in_flight)][:size])
 
     def _assign_round(self, segment: Segment) -> None:
         if segment.urgency is not Urgency.RECORDING:
@@ -201,10 +219,24 @@ class SegmentQueue:
             return sorted(batchable, key=lambda each: (abs(each.seconds - head.seconds), _order(each)))
         return sorted(batchable, key=_order)
 
-    def _size(self, head: Segment, threads: int, limit: int) -> int:
+    def _size(self, head: Segment, in_flight: Collection[Sequence[Segment]], threads: int, limit: int) -> int:
         """The size of the batch: small enough that a single request keeps every thread busy."""
+        if _is_partial(head):
+            limit = _most_partials(in_flight, threads, limit)
         of_its_kind = sum(segment.urgency == head.urgency for segment in self)
+        if head.urgency is Urgency.RECORDING:
+            # What the other threads have of them is their share; what is announced is here in a moment.
+            of_its_kind += len(self._announced)
+            of_its_kind += sum(len(batch) for batch in in_flight if batch[0].urgency is Urgency.RECORDING)
         return min(limit, -(-of_its_kind // threads))
+
+    def _may_be_held(self, head: Segment, size: int) -> bool:
+        """Whether the batch waits for announced recordings. Where enough wait already that are not alike, it
+        is not certain that the next ones are."""
+        if head.urgency is not Urgency.RECORDING or head.task in (VOICES_TASK, NAMES_TASK):
+            return False
+        of_its_kind = sum(segment.urgency is Urgency.RECORDING for segment in self)
+        return bool(self._announced) and of_its_kind < size
 
     def _removed(self, batch: list[Segment]) -> list[Segment]:
         for segment in batch:
@@ -261,8 +293,11 @@ def _most_partials(in_flight: Collection[Sequence[Segment]], threads: int, limit
 def _batches(urgency: Urgency, in_flight: Collection[Sequence[Segment]]) -> int:
     """Batches of this urgency, or of a greater one, that each thread may have in flight.
 
-    Live speech has one: a final that lies behind another one alone shares no batch with those that come
-    after it. But where a thread would turn to voices or recordings next, a second one goes before them."""
+    Recordings have one. Live speech has one: a final that lies behind another one alone shares no batch with
+    those that come after it. But where a thread would turn to voices next, or has a recording, a second one
+    lies ready before them."""
+    if urgency is Urgency.RECORDING:
+        return 1
     behind = any(batch[0].urgency > Urgency.LIVE_PARTIAL for batch in in_flight)
     return 1 if urgency <= Urgency.LIVE_PARTIAL and not behind else BATCHES_PER_THREAD
 

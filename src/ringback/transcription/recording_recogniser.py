@@ -129,7 +129,7 @@ class _RecordingRun:
         reader = self._shared.reader
         with stage("recognise"):
             async with asyncio.TaskGroup() as group, reader.read(path, self._decoding, caller) as pieces:
-                with stage("decode"):
+                with stage("decode"), self._shared.pool.announced(self._job):
                     end = await self._read(pieces, group)
                 for number in list(self._channels):
                     await self._decide_languages(number, group)

@@ -58,18 +58,38 @@ def test_many_segments_go_in_full_batches_in_their_order(make: Make) -> None:
     assert queue.take_batch([segments[:4]], threads=2, limit=4) == segments[4:8]
 
 
-def test_every_thread_has_one_batch_running_and_one_ready_and_no_more(make: Make) -> None:
-    queue = waiting(*(make() for _ in range(50)))
+def batches_taken(queue: SegmentQueue) -> list[list[Segment]]:
     in_flight: list[list[Segment]] = []
     while batch := queue.take_batch(in_flight, threads=2, limit=4):
         in_flight.append(batch)
-    assert len(in_flight) == 4
+    return in_flight
+
+
+def test_of_live_voices_every_thread_has_a_batch_running_and_one_ready_and_no_more(make: Make) -> None:
+    voices = [make(task=VOICES_TASK, urgency=Urgency.LIVE_VOICES) for _ in range(50)]
+    assert len(batches_taken(waiting(*voices))) == 4
+
+
+def test_recordings_wait_until_a_thread_is_free_and_then_share_its_batch(make: Make) -> None:
+    queue = waiting(make(), make())
+    first, second = batches_taken(queue)
+    late = [make(), make()]
+    for segment in late:
+        queue.put_segment(segment)
+    assert queue.take_batch([first, second], threads=2, limit=4) == []
+    assert queue.take_batch([second], threads=2, limit=4) == late
+
+
+def test_no_batch_has_more_than_its_thread_s_share_of_all_recordings(make: Make) -> None:
+    waits = [make() for _ in range(3)]
+    assert waiting(*waits).take_batch([[make()]], threads=2, limit=4) == waits[:2]
+    assert waiting(*waits).take_batch([[make() for _ in range(3)]], threads=2, limit=4) == waits
 
 
 def test_the_urgent_go_first_and_past_batches_that_lie_ready(make: Make) -> None:
     recordings = [make() for _ in range(40)]
     queue = waiting(*recordings)
-    in_flight = [queue.take_batch([], threads=2, limit=4) for _ in range(4)]
+    in_flight = batches_taken(queue)
     partial, final = make(urgency=Urgency.LIVE_PARTIAL), make(urgency=Urgency.LIVE_FINAL)
     queue.put_segment(partial)
     queue.put_segment(final)
@@ -207,7 +227,7 @@ def test_a_recording_all_of_whose_segments_are_being_recognised_is_no_newcomer(m
     queue.put_segment(make(turn="long"))
     new = make(1.0, turn="new")
     queue.put_segment(new)
-    batches = [queue.take_batch(in_flight, 1, 1) for _ in range(3)]
+    batches = [queue.take_batch(in_flight, 2, 1) for _ in range(3)]
     assert turns(batches) == ["other", "new", "other"]
 
 
