@@ -96,7 +96,14 @@ class Report:
         for run in self.runs:
             if run["subject"] in (ours, theirs):
                 pairs[run["repeat"]][run["subject"]] = run[figure]
-        return _spread([pair[ours] / pair[theirs] for pair in pairs.values() if len(pair) == 2])
+        # A subject that a busy machine did not let do anything costs its ratio, and not the whole report.
+        return _spread(
+            [
+                pair[ours] / pair[theirs] if pair[theirs] else float("nan")
+                for pair in pairs.values()
+                if len(pair) == 2
+            ]
+        )
 
     def _judge(self, aim: str, measured: dict[str, float], bound: str, met: bool) -> None:
         self.aims.append({"aim": aim, "bound": bound, **measured, "met": met})
