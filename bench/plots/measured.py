@@ -23,9 +23,8 @@ class Rounds:
     repeats: int
 
     def printed(self, number: Callable[[float], str]) -> str:
-        if self.repeats == 1:
-            return number(self.median)
-        return f"{number(self.median)} ({number(self.lowest)}–{number(self.highest)})"
+        typical, lowest, highest = map(number, (self.median, self.lowest, self.highest))
+        return typical if lowest == highest else f"{typical} ({lowest}–{highest})"
 
 
 Subject = Mapping[str, Rounds]
@@ -102,6 +101,51 @@ def accepts() -> Cells:
         costs = (whole(many[figure].median) for figure in ("cpu_us", "loop_us"))
         rows.append([label, *speeds, *costs])
     return rows
+
+
+def recordings_clips() -> Cells:
+    summary = summary_of("recordings")
+    rows = []
+    for label, subject in (
+        ("**Ringback, with callbacks**", "ringback"),
+        ("our bare engine", "our bare engine"),
+        ("faster-whisper", "faster-whisper"),
+        ("faster-whisper, word times", "faster-whisper, word times"),
+    ):
+        by_count = [summary.get(f"{subject}, {count} at once", NOT_MEASURED) for count in (1, 4, 16)]
+        rows.append(
+            [
+                label,
+                *(cell(each, "times_real_time") for each in by_count),
+                hundredths(by_count[-1]["cpu_seconds_per_audio_minute"].median),
+                cell(by_count[-1], "word_error_rate", percent),
+            ]
+        )
+    return rows
+
+
+def recordings_long() -> Cells:
+    summary = summary_of("recordings")
+    return [
+        [
+            label,
+            cell(figures, "times_real_time"),
+            hundredths(figures["cpu_seconds_per_audio_minute"].median),
+            cell(figures, "word_error_rate", percent),
+        ]
+        for label, figures in (
+            ("**Ringback, with callback**", summary["ringback, ten minutes"]),
+            ("our bare engine", summary["our bare engine, ten minutes"]),
+            (
+                "faster-whisper, batched pipeline, one process of two threads",
+                summary["faster-whisper, ten minutes"],
+            ),
+            (
+                "faster-whisper, sequential with VAD, one process of two threads",
+                summary["faster-whisper, sequential, ten minutes"],
+            ),
+        )
+    ]
 
 
 CELERY = "celery, 64 processes, appendfsync everysec"
@@ -298,6 +342,8 @@ MEASURED: Mapping[str, Callable[[], Cells]] = {
     "deliveries": deliveries,
     "live": live,
     "memory": memory,
+    "recordings-clips": recordings_clips,
+    "recordings-long": recordings_long,
     "slow-receivers": slow_receivers,
     "turns-cuts": turns_cuts,
     "turns-reported": turns_reported,

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,12 @@ def test_the_index_has_every_page_once() -> None:
 def test_decisions_are_listed_once_and_in_order() -> None:
     folder = ROOT / "docs" / "adr"
     assert links(folder / "README.md") == sorted(page.name for page in folder.glob("[0-9]*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_headings_go_down_one_level_at_a_time(page: Path) -> None:
+    """The site is not built from pages that leave one out."""
+    code = re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    levels = [len(marks) for marks in re.findall(r"^(#+) ", code, re.MULTILINE)]
+    assert levels[0] == 1
+    assert all(below <= above + 1 for above, below in pairwise(levels))
