@@ -200,7 +200,7 @@ def slow_receivers() -> Cells:
             whole(figures["peak_pss"].median * MIB),
         ]
         for label, subject in (
-            ("**Ringback, 64 at once**", "ringback"),
+            ("**Ringback as installed, 512 at once**", "ringback"),
             ("**Ringback, `callback.concurrency = 1200`**", "ringback, 1200 at once"),
             ("Celery, 64 processes", CELERY),
             ("Celery, 1,200 threads", "celery, 1200 threads, appendfsync everysec"),
