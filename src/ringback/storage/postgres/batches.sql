@@ -221,19 +221,7 @@ begin
         on conflict (holder, day) do update set seconds = daily_audio.seconds + excluded.seconds;
     end if;
     if cardinality(p_used) > 0 then
-        -- These are sorted, too.
-        insert into usage_hour
-            (project, hour, accessor, endpoint, method, model, model_id, language, features, parameters, tags,
-            succeeded, requests, seconds, channel_seconds, input_tokens, output_tokens)
-        select used.project, used.hour, used.accessor, used.endpoint, used.method, used.model, used.model_id,
-            used.language, used.features, used.parameters, used.tags, used.succeeded, used.requests, used.seconds,
-            used.channel_seconds, used.input_tokens, used.output_tokens
-        from unnest(p_used) as used
-        on conflict (project, hour, accessor, digest) do update
-        set requests = usage_hour.requests + excluded.requests, seconds = usage_hour.seconds + excluded.seconds,
-            channel_seconds = usage_hour.channel_seconds + excluded.channel_seconds,
-            input_tokens = usage_hour.input_tokens + excluded.input_tokens,
-            output_tokens = usage_hour.output_tokens + excluded.output_tokens;
+        perform count_usage(p_used);
     end if;
     if cardinality(p_lanes) > 0 then
         update lane set inflight = moved.inflight, roomy_at = moved.roomy_at, cap = moved.cap,
@@ -248,6 +236,23 @@ begin
     if cardinality(p_kinds) > 0 then
         return query select * from ready_lanes(p_kinds, p_most);
     end if;
+end $$;
+
+-- Requests that ended add to the sums of their hours. In order, so that nodes do not wait for each other.
+create function count_usage(p_used usage_hour[]) returns void language plpgsql as $$
+begin
+    insert into usage_hour
+        (project, hour, accessor, endpoint, method, model, model_id, language, features, parameters, tags,
+        succeeded, requests, seconds, channel_seconds, input_tokens, output_tokens)
+    select used.project, used.hour, used.accessor, used.endpoint, used.method, used.model, used.model_id,
+        used.language, used.features, used.parameters, used.tags, used.succeeded, used.requests, used.seconds,
+        used.channel_seconds, used.input_tokens, used.output_tokens
+    from unnest(p_used) as used
+    on conflict (project, hour, accessor, digest) do update
+    set requests = usage_hour.requests + excluded.requests, seconds = usage_hour.seconds + excluded.seconds,
+        channel_seconds = usage_hour.channel_seconds + excluded.channel_seconds,
+        input_tokens = usage_hour.input_tokens + excluded.input_tokens,
+        output_tokens = usage_hour.output_tokens + excluded.output_tokens;
 end $$;
 
 -- The lanes of some kinds that are ready, of each up to a number, the longest waiting first.

@@ -1,19 +1,8 @@
 -- Usage by the hour. Lists are JSON arrays; an element is found by its JSON after a bracket or a comma.
 
 -- name: count
--- Requests that ended add to the sums of their hours. In order, so that nodes do not wait for each other.
-insert into usage_hour
-    (project, hour, accessor, endpoint, method, model, model_id, language, features, parameters, tags,
-    succeeded, requests, seconds, channel_seconds, input_tokens, output_tokens)
-select used.project, used.hour, used.accessor, used.endpoint, used.method, used.model, used.model_id,
-    used.language, used.features, used.parameters, used.tags, used.succeeded, used.requests, used.seconds,
-    used.channel_seconds, used.input_tokens, used.output_tokens
-from unnest($1::usage_hour[]) as used
-on conflict (project, hour, accessor, digest) do update set requests = usage_hour.requests + excluded.requests,
-    seconds = usage_hour.seconds + excluded.seconds,
-    channel_seconds = usage_hour.channel_seconds + excluded.channel_seconds,
-    input_tokens = usage_hour.input_tokens + excluded.input_tokens,
-    output_tokens = usage_hour.output_tokens + excluded.output_tokens;
+-- Requests that ended add to the sums of their hours. The function is in ../batches.sql, for batches call it, too.
+select count_usage($1::usage_hour[]);
 
 -- name: subtract
 -- A request that was erased no longer counts under its tags. No row if it was not counted.
