@@ -1,43 +1,19 @@
 """Recordings that wait a moment for others to share their batch."""
 
-import itertools
-from collections.abc import Callable
-
-import numpy as np
 import pytest
 
-from ringback.engines.base import NAMES_TASK, VOICES_TASK, Task, Urgency
-from ringback.engines.segment_queue import Segment, SegmentQueue
-
-TASK = Task("tiny.en")
-Make = Callable[..., Segment]
+from ringback.engines.base import NAMES_TASK, VOICES_TASK, Urgency
+from support.segments import Make, maker, queue_of
 
 
 @pytest.fixture
 def make() -> Make:
-    numbers = itertools.count()
-
-    def segment(
-        seconds: float = 5.0,
-        task: Task = TASK,
-        urgency: Urgency = Urgency.RECORDING,
-        turn: str = "",
-    ) -> Segment:
-        return Segment(next(numbers), np.zeros(round(seconds * 16_000), np.float32), task, urgency, turn)
-
-    return segment
-
-
-def put(*segments: Segment) -> SegmentQueue:
-    queue = SegmentQueue()
-    for segment in segments:
-        queue.put_segment(segment)
-    return queue
+    return maker()
 
 
 def test_a_batch_with_room_waits_for_announced_recordings(make: Make) -> None:
     other, running = make(turn="other"), [make(), make()]
-    queue = put(other)
+    queue = queue_of(other)
     queue.announce("mate")
     assert queue.take_batch([running], threads=2, limit=4, hold=True) == []
     assert queue.held
@@ -49,7 +25,7 @@ def test_a_batch_with_room_waits_for_announced_recordings(make: Make) -> None:
 
 def test_a_batch_waits_no_more_when_no_recording_comes_or_it_has_waited_long(make: Make) -> None:
     first, second = make(), make()
-    queue = put(first, second)
+    queue = queue_of(first, second)
     queue.announce("mate")
     queue.announce("other mate")
     assert queue.take_batch([[make()]], threads=2, limit=4, hold=True) == []
@@ -64,15 +40,15 @@ def test_nothing_waits_for_announced_recordings_that_would_not_share_its_batch(m
     running = [[make(), make()]]
     alone = [make(urgency=Urgency.LIVE_FINAL), make(task=VOICES_TASK), make(task=NAMES_TASK)]
     for segment in alone:
-        queue = put(segment)
+        queue = queue_of(segment)
         queue.announce("mate")
         assert queue.take_batch(running, threads=2, limit=4, hold=True) == [segment]
     # Another thread is free for the one that comes.
-    queue = put(first := make())
+    queue = queue_of(first := make())
     queue.announce("mate")
     assert queue.take_batch([], threads=2, limit=4, hold=True) == [first]
     # Enough wait already; they are not alike.
     short, long, third = make(2.0), make(15.0), make(15.0)
-    queue = put(short, long, third)
+    queue = queue_of(short, long, third)
     queue.announce("mate")
     assert queue.take_batch(running, threads=2, limit=4, hold=True) == [short]
