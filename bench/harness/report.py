@@ -1,6 +1,7 @@
 """Figures over repeats, the aims they are held to, and the file that keeps them."""
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -96,14 +97,9 @@ class Report:
         for run in self.runs:
             if run["subject"] in (ours, theirs):
                 pairs[run["repeat"]][run["subject"]] = run[figure]
-        # A subject that a busy machine did not let do anything costs its ratio, and not the whole report.
-        return _spread(
-            [
-                pair[ours] / pair[theirs] if pair[theirs] else float("nan")
-                for pair in pairs.values()
-                if len(pair) == 2
-            ]
-        )
+        # A round in which a busy machine did not let a subject do anything has no ratio.
+        ratios = [pair[ours] / pair[theirs] for pair in pairs.values() if len(pair) == 2 and pair[theirs]]
+        return _spread(ratios or [math.nan])
 
     def _judge(self, aim: str, measured: dict[str, float], bound: str, met: bool) -> None:
         self.aims.append({"aim": aim, "bound": bound, **measured, "met": met})

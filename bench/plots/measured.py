@@ -71,20 +71,19 @@ def cell(subject: Subject, figure: str, number: Callable[[float], str] = whole) 
 
 
 def typical_and_late(subject: Subject, figure: str, number: Callable[[float], str]) -> str:
-    """The median and what 95 or 99 of 100 stay within; only the first where there was only one."""
-    if f"{figure}_count" in subject and subject[f"{figure}_count"].median == 1:
-        return f"{number(subject[f'{figure}_p50'].median)} (one)"
-    late = next(name for name in (f"{figure}_p95", f"{figure}_p99", "p99_ms") if name in subject)
-    typical = f"{figure}_p50" if f"{figure}_p50" in subject else "p50_ms"
-    return f"{number(subject[typical].median)}, {number(subject[late].median)}"
+    """The median and what 95 of 100 stay within; only the first where there was only one."""
+    typical = number(subject[f"{figure}_p50"].median)
+    if subject[f"{figure}_count"].median == 1:
+        return f"{typical} (one)"
+    return f"{typical}, {number(subject[f'{figure}_p95'].median)}"
 
 
 def lags(subject: Subject) -> str:
-    """Milliseconds from due to received, or how many came at all."""
+    """Milliseconds, the median and what 99 of 100 stay within, or how many came at all."""
     arrived = subject.get("arrived", subject.get("healthy_arrived"))
     if arrived is not None and arrived.median < 1:
         return f"{share(arrived.median) if arrived.median else 'none'} arrived within 20 s"
-    return typical_and_late(subject, "", whole)
+    return f"{whole(subject['p50_ms'].median)}, {whole(subject['p99_ms'].median)}"
 
 
 def accepts() -> Cells:
