@@ -8,9 +8,9 @@ const given = JSON.parse(process.argv[2]);
 const audio = readFileSync(given.clip);
 const client = new DeepgramClient({ apiKey: given.key, baseUrl: given.url });
 const media = client.listen.v1.media;
-const told = {};
+const answers = {};
 
-told.file = await media.transcribeFile(audio, {
+answers.file = await media.transcribeFile(audio, {
   model: "nova-3",
   punctuate: true,
   utterances: true,
@@ -20,34 +20,34 @@ told.file = await media.transcribeFile(audio, {
   detect_entities: true,
   search: ["respectable"],
 });
-told.url = await media.transcribeUrl({ url: given.media_url, model: "nova-2" });
-told.accepted = await media.transcribeFile(audio, { callback: given.callback_url });
-told.chunked = await media.transcribeFile(createReadStream(given.clip), { model: "nova-3" });
+answers.url = await media.transcribeUrl({ url: given.media_url, model: "nova-2" });
+answers.accepted = await media.transcribeFile(audio, { callback: given.callback_url });
+answers.chunked = await media.transcribeFile(createReadStream(given.clip), { model: "nova-3" });
 
 const manage = client.manage.v1;
-told.projects = await manage.projects.list();
-const project = told.projects.projects[0].project_id;
-told.project = await manage.projects.get(project);
-told.requests = await manage.projects.requests.list(project, { limit: 2, method: "sync" });
-told.request = await manage.projects.requests.get(project, told.file.metadata.request_id);
-told.key = await manage.projects.keys.create(project, {
+answers.projects = await manage.projects.list();
+const project = answers.projects.projects[0].project_id;
+answers.project = await manage.projects.get(project);
+answers.requests = await manage.projects.requests.list(project, { limit: 2, method: "sync" });
+answers.request = await manage.projects.requests.get(project, answers.file.metadata.request_id);
+answers.key = await manage.projects.keys.create(project, {
   comment: "from the SDK",
   scopes: ["member"],
   time_to_live_in_seconds: 600,
 });
-told.keys = await manage.projects.keys.list(project);
-told.one_key = await manage.projects.keys.get(project, told.key.api_key_id);
-told.deleted = await manage.projects.keys.delete(project, told.key.api_key_id);
-told.models = await manage.models.list();
-told.model = await manage.models.get(told.models.stt[0].uuid);
-told.usage = await manage.projects.usage.get(project);
-told.balances = await manage.projects.billing.balances.list(project);
+answers.keys = await manage.projects.keys.list(project);
+answers.one_key = await manage.projects.keys.get(project, answers.key.api_key_id);
+answers.deleted = await manage.projects.keys.delete(project, answers.key.api_key_id);
+answers.models = await manage.models.list();
+answers.model = await manage.models.get(answers.models.stt[0].uuid);
+answers.usage = await manage.projects.usage.get(project);
+answers.balances = await manage.projects.billing.balances.list(project);
 const nobody = "00000000-0000-4000-8000-000000000000";
 const { members, billing, usage } = manage.projects;
 const walk = {
   update: () => manage.projects.update(project, { name: "renamed by an SDK" }),
   models: () => manage.projects.models.list(project),
-  model: () => manage.projects.models.get(project, told.models.stt[0].uuid),
+  model: () => manage.projects.models.get(project, answers.models.stt[0].uuid),
   "usage breakdown": () => usage.breakdown.get(project, { grouping: "tags", tag: "a" }),
   "usage fields": () => usage.fields.list(project, { start: "2001-01-01" }),
   "usage by key": () => usage.get(project, { accessor: nobody, punctuate: true }),
@@ -65,16 +65,16 @@ const walk = {
   balance: () => billing.balances.get(project, nobody),
   leave: () => manage.projects.leave(project),
 };
-told.walk = {};
-for (const [name, call] of Object.entries(walk)) told.walk[name] = await outcome(call);
+answers.walk = {};
+for (const [name, call] of Object.entries(walk)) answers.walk[name] = await outcome(call);
 
-told.grant = await client.auth.v1.tokens.grant({ ttl_seconds: 30 });
-const bearer = new DeepgramClient({ accessToken: told.grant.access_token, baseUrl: given.url });
-told.with_token = await bearer.listen.v1.media.transcribeFile(audio, {});
+answers.grant = await client.auth.v1.tokens.grant({ ttl_seconds: 30 });
+const bearer = new DeepgramClient({ accessToken: answers.grant.access_token, baseUrl: given.url });
+answers.with_token = await bearer.listen.v1.media.transcribeFile(audio, {});
 
 const stranger = new DeepgramClient({ apiKey: "f".repeat(40), baseUrl: given.url });
 const nowhere = "00000000-0000-4000-8000-000000000000";
-told.errors = {
+answers.errors = {
   model: await error(() => media.transcribeFile(audio, { model: "parrot" })),
   audio: await error(() => media.transcribeFile(Buffer.from("no audio at all"), {})),
   callback: await error(() => media.transcribeFile(audio, { callback: "http://10.0.0.1/" })),
@@ -83,7 +83,7 @@ told.errors = {
   manage_key: await error(() => stranger.manage.v1.projects.list()),
   project: await error(() => manage.projects.get(nowhere)),
 };
-console.log(JSON.stringify(told));
+console.log(JSON.stringify(answers));
 
 // What came back, or the error; null: this SDK has no such call.
 async function outcome(call) {

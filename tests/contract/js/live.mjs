@@ -16,9 +16,9 @@ const bearer = new DeepgramClient({ accessToken: grant.access_token, baseUrl: gi
 const first = readFileSync(given.first);
 const second = readFileSync(given.second);
 const silence = Buffer.alloc(PIECE * 16);
-const told = {};
+const answers = {};
 
-told.finalized = await heard(client, [...pieces(first), "Finalize", "KeepAlive", ...pieces(second)], {
+answers.finalized = await transcribed(client, [...pieces(first), "Finalize", "KeepAlive", ...pieces(second)], {
   ...RAW,
   punctuate: true,
   diarize: true,
@@ -26,11 +26,11 @@ told.finalized = await heard(client, [...pieces(first), "Finalize", "KeepAlive",
   tag: ["a"],
   extra: ["k:v"],
 });
-told.container = await heard(bearer, [...pieces(readFileSync(given.clip))], { smart_format: true });
-told.http_callback = await heard(client, [...pieces(first)], { ...RAW, callback: given.http_callback });
-told.ws_callback = await heard(client, [...pieces(first)], { ...RAW, callback: given.ws_callback });
-told.not_audio = await heard(client, [Buffer.from("these are words, not sound. ".repeat(400))], {});
-told.paced = await heard(
+answers.container = await transcribed(bearer, [...pieces(readFileSync(given.clip))], { smart_format: true });
+answers.http_callback = await transcribed(client, [...pieces(first)], { ...RAW, callback: given.http_callback });
+answers.ws_callback = await transcribed(client, [...pieces(first)], { ...RAW, callback: given.ws_callback });
+answers.not_audio = await transcribed(client, [Buffer.from("these are words, not sound. ".repeat(400))], {});
+answers.paced = await transcribed(
   client,
   [
     ...pieces(first.subarray(0, MIDDLE)),
@@ -47,21 +47,21 @@ told.paced = await heard(
   },
   50,
 );
-told.browser = await asABrowser();
+answers.browser = await asABrowser();
 
 const stranger = new DeepgramClient({ apiKey: "f".repeat(40), baseUrl: given.url });
-told.errors = {
+answers.errors = {
   key: await refusal(stranger, {}),
   model: await refusal(client, { model: "parrot" }),
   encoding: await refusal(client, { encoding: "parrot", sample_rate: 8000 }),
 };
-console.log(JSON.stringify(told));
+console.log(JSON.stringify(answers));
 
 function* pieces(sound) {
   for (let start = 0; start < sound.length; start += PIECE) yield sound.subarray(start, start + PIECE);
 }
 
-async function heard(by, sending, options, pause = 0) {
+async function transcribed(by, sending, options, pause = 0) {
   const connection = await by.listen.v1.connect({ model: "nova-3", ...options, reconnectAttempts: 0 });
   const messages = [];
   const errors = [];

@@ -11,12 +11,12 @@ const client = createClient(given.key, {
 const audio = readFileSync(given.clip);
 const answers = {};
 
-const asked = { model: "nova-2", punctuate: true, utterances: true, diarize: undefined, tag: ["a", "b"] };
-answers.file = result(await client.listen.prerecorded.transcribeFile(audio, asked));
-answers.url = result(await client.listen.prerecorded.transcribeUrl({ url: given.media_url }, asked));
+const query = { model: "nova-2", punctuate: true, utterances: true, diarize: undefined, tag: ["a", "b"] };
+answers.file = result(await client.listen.prerecorded.transcribeFile(audio, query));
+answers.url = result(await client.listen.prerecorded.transcribeUrl({ url: given.media_url }, query));
 const { CallbackUrl } = await import(process.argv[2]);
 answers.accepted = result(
-  await client.listen.prerecorded.transcribeFileCallback(audio, new CallbackUrl(given.callback_url), asked),
+  await client.listen.prerecorded.transcribeFileCallback(audio, new CallbackUrl(given.callback_url), query),
 );
 const project = result(await client.manage.getProjects()).projects[0].project_id;
 answers.requests = result(await client.manage.getProjectUsageRequests(project, {}));
@@ -40,13 +40,13 @@ function result(answer) {
 
 function live() {
   return new Promise((done, failed) => {
-    const heard = [];
+    const finals = [];
     const socket = client.listen.live({ model: "nova-2", punctuate: true, interim_results: true });
     socket.on(LiveTranscriptionEvents.Error, failed);
     socket.on(LiveTranscriptionEvents.Transcript, (message) => {
-      if (message.is_final) heard.push(message.channel.alternatives[0].transcript);
+      if (message.is_final) finals.push(message.channel.alternatives[0].transcript);
     });
-    socket.on(LiveTranscriptionEvents.Close, () => done(heard));
+    socket.on(LiveTranscriptionEvents.Close, () => done(finals));
     socket.on(LiveTranscriptionEvents.Open, () => {
       for (let start = 0; start < audio.length; start += 4096) {
         const piece = audio.subarray(start, start + 4096);

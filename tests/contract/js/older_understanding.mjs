@@ -9,8 +9,8 @@ const all = { topics: true, intents: true, sentiment: true };
 const source = { text: given.text };
 const answers = {};
 
-const asked = { language: "en", summarize: true, ...all, custom_topic: ["Refund"], tag: ["a", "b"] };
-answers.read = result(await client.read.analyzeText(source, asked));
+const query = { language: "en", summarize: true, ...all, custom_topic: ["Refund"], tag: ["a", "b"] };
+answers.read = result(await client.read.analyzeText(source, query));
 answers.read_as_user = {
   request_id: answers.read.metadata.request_id,
   summary: answers.read.results.summary.text,
@@ -20,8 +20,8 @@ answers.read_url = result(await client.read.analyzeUrl({ url: given.text_url }, 
 const callback = new CallbackUrl(given.callback_url);
 const options = { language: "en", summarize: true, callback_method: "put" };
 answers.accepted = result(await client.read.analyzeTextCallback(source, callback, options));
-const heard = await client.listen.prerecorded.transcribeFile(readFileSync(given.clip), { summarize: "v2", ...all });
-answers.heard = result(heard);
+const recording = await client.listen.prerecorded.transcribeFile(readFileSync(given.clip), { summarize: "v2", ...all });
+answers.heard = result(recording);
 const refused = await client.read.analyzeText({ text: "Hello." }, { sentiment: true });
 answers.error = { status: refused.error.status, body: JSON.parse(refused.error.message) };
 // A pipe takes a long text piece by piece: the end is only then.
