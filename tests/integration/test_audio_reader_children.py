@@ -118,16 +118,23 @@ async def test_children_that_rest_are_ended_but_for_one() -> None:
 async def test_none_is_kept_ready_for_long_beside_one_that_is_at_work(talk: Callable[[float], Path]) -> None:
     path = talk(120)
     async with running(AudioReader(4, rest=0.5)) as reader:
-        await eventually(lambda: len(children()) == 1)
-        (first,) = children()
         async with reader.read(path, Decoding()) as items:
             await anext(items)
-            await eventually(lambda: children() == [first])
+            await eventually(lambda: len(children()) == 2)
+            await eventually(lambda: len(children()) == 1)
             # Another one is started when it is needed.
             assert chunks_of(await read(reader, SPOKEN[0], caller="p/other"))
             rest = [item async for item in items]
         assert isinstance(rest[-1], AudioEnd)
         assert chunks_of(await read(reader, SPOKEN[0]))
+
+
+async def test_no_child_is_started_before_a_recording_needs_one() -> None:
+    async with running(AudioReader(4)) as reader:
+        await turns(10)
+        assert children() == []
+        assert chunks_of(await read(reader, SPOKEN[0]))
+        await eventually(lambda: len(children()) == 2)
 
 
 async def test_a_child_that_does_not_start_is_our_trouble_and_not_the_files(

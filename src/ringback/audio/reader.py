@@ -76,8 +76,8 @@ class AudioReader:
         return "audio"
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Keeps a child ready from the start on, and ends the idle ones at the stop; a busy one ends
-        with its recording."""
+        """Keeps a child ready once a recording has needed one, and ends the idle ones at the stop; a busy one
+        ends with its recording."""
         ready = asyncio.create_task(self._keep_one_ready())
         await every(self._rest, self._end_unused, stopping)
         self._stopped = True
@@ -87,9 +87,10 @@ class AudioReader:
             await self._idle.pop().end()
 
     async def _keep_one_ready(self) -> None:
-        """A start takes seconds on a busy machine: the next recording need not wait for it."""
-        self._last_idle_gone.set()
-        while True:
+        """A start takes seconds on a busy machine: the next recording need not wait for it. The first one
+        does: a server that gets none spares 60 MB."""
+        # With so few children another one would be a large part more.
+        while not self._all_are_long:
             await self._last_idle_gone.wait()
             self._last_idle_gone.clear()
             await self._starting.take("")
@@ -100,8 +101,6 @@ class AudioReader:
                 problem("audio.child_not_started", error=str(error))
             finally:
                 self._starting.give_back("")
-            if self._all_are_long:  # With so few children another one would be a large part more.
-                return
 
     @asynccontextmanager
     async def read(
@@ -232,6 +231,7 @@ class AudioReader:
         try:
             while (child := await self._idle_child(caller)) is None:
                 if turn.done():
+                    self._last_idle_gone.set()
                     return await DecoderProcess.start()
                 idle = asyncio.create_task(self._next_idle.wait())
                 await asyncio.wait((turn, idle), return_when=asyncio.FIRST_COMPLETED)
