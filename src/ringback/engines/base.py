@@ -149,7 +149,7 @@ class LoadOptions:
     device: str = "auto"
     """`cpu`, `cuda` or `auto`."""
     compute_type: str = "default"
-    """CTranslate2's; `default`: int8 on a CPU, float16 on a GPU."""
+    """A `ComputeType` of the settings."""
     threads: int = 1
     """How many calls of `Recogniser.recognise` may run at once."""
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
 from ringback.engines import keyterms
 from ringback.engines.keyterms import Judgement, KeytermCandidate
 from ringback.engines.tokens import WhisperTokens
+from ringback.engines.whisper_network import Encoded
 from ringback.transcript import Word, joined
 
 LONGEST_TEXT = 215
@@ -25,24 +26,27 @@ class DecodedSegment:
 
     words: tuple[Word, ...]
     language: str
-    frames: int
+
+
+class TextJudge(Protocol):
+    """What a `WhisperNetwork` knows about texts."""
+
+    def probabilities(
+        self, encoded: Encoded, prompt: Sequence[int], rows: Sequence[int], texts: Sequence[Sequence[int]]
+    ) -> Sequence[Sequence[float]]:
+        """See `WhisperNetwork`."""
+        ...
 
 
 class KeytermRescorer:
     """Puts terms in the place of what was heard, where the model thinks that they were said."""
 
-    def __init__(
-        self,
-        model: Any,
-        tokens: WhisperTokens,
-        rows: Callable[[Any, Sequence[int]], Any],
-    ) -> None:
-        self._model = model
+    def __init__(self, network: TextJudge, tokens: WhisperTokens) -> None:
+        self._network = network
         self._tokens = tokens
-        self._rows = rows
 
     def rescore(
-        self, encoded: Any, segments: Sequence[DecodedSegment], terms: Sequence[str]
+        self, encoded: Encoded, segments: Sequence[DecodedSegment], terms: Sequence[str]
     ) -> list[tuple[Word, ...]]:
         """The words of each segment, with the terms that were said in it."""
         usable = keyterms.usable(terms)
@@ -65,7 +69,7 @@ class KeytermRescorer:
         ]
 
     def _possible(
-        self, encoded: Any, questions: Sequence["_Question"]
+        self, encoded: Encoded, questions: Sequence["_Question"]
     ) -> Iterator[tuple["_Question", float]]:
         """The questions that are answered with yes, each with the term's gain."""
         unsure: list[tuple[_Question, float]] = []
@@ -85,7 +89,7 @@ class KeytermRescorer:
                     yield question, gains[question]
 
     def _gains(
-        self, encoded: Any, questions: Sequence["_Question"], start: list[int]
+        self, encoded: Encoded, questions: Sequence["_Question"], start: list[int]
     ) -> Iterator[tuple["_Question", float]]:
         """How much more probable each segment's text is with the term, behind these start tokens; questions
         whose text is too long are left out."""
@@ -93,13 +97,13 @@ class KeytermRescorer:
         fitting = [each for each, pair in texts.items() if max(len(text) for text in pair) <= LONGEST_TEXT]
         for first in range(0, len(fitting), QUESTIONS_AT_ONCE):
             few = fitting[first : first + QUESTIONS_AT_ONCE]
-            aligned = self._model.align(
-                self._rows(encoded, [each.row for each in few for _ in texts[each]]),
+            probable = self._network.probabilities(
+                encoded,
                 start,
+                [each.row for each in few for _ in texts[each]],
                 [text for each in few for text in texts[each]],
-                [each.segment.frames for each in few for _ in texts[each]],
             )
-            logs = [float(np.log(np.maximum(each.text_token_probs, 1e-10)).sum()) for each in aligned]
+            logs = [float(np.log(np.maximum(each, 1e-10)).sum()) for each in probable]
             for number, question in enumerate(few):
                 without_term, with_term = logs[2 * number : 2 * number + 2]
                 yield question, with_term - without_term

@@ -14,27 +14,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ringback.engines.protobuf import bytes_field, fields, int_field
+
 _LARGEST = 63
 """Of a weight in 7 bits."""
 _FEW_OUTPUTS = 64
 """The last layer, which decides between labels, has fewer: it stays as it is."""
 _FLOAT, _INT8 = 1, 3
 """`TensorProto.DataType`."""
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-"""Wire types of protobuf."""
 _GRAPH = 7
 """Of `ModelProto`."""
 _NODE, _INITIALIZER = 1, 5
 """Of `GraphProto`."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """One field of a message: its number, its value, and its bytes with the tag."""
-
-    number: int
-    value: int | bytes
-    encoded: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +47,25 @@ def with_byte_weights(model: bytes) -> bytes:
     Raises `ValueError` or `IndexError` if it is no message of protobuf.
     """
     return b"".join(
-        _encoded(_GRAPH, _rewritten(_bytes(field))) if field.number == _GRAPH else field.encoded
-        for field in _fields(model)
+        bytes_field(_GRAPH, _rewritten(field.content)) if field.number == _GRAPH else field.encoded
+        for field in fields(model)
     )
 
 
 def _rewritten(graph: bytes) -> bytes:
-    fields = list(_fields(graph))
-    tensors = {_name_of(_bytes(field)): _bytes(field) for field in fields if field.number == _INITIALIZER}
+    parts = list(fields(graph))
+    tensors = {_name_of(field.content): field.content for field in parts if field.number == _INITIALIZER}
     layers = {
         place: layer
-        for place, field in enumerate(fields)
-        if field.number == _NODE and (layer := _four_bit_layer(_bytes(field))) is not None
+        for place, field in enumerate(parts)
+        if field.number == _NODE and (layer := _four_bit_layer(field.content)) is not None
     }
     unpacked = {name for layer in layers.values() for name in layer.inputs[1:]}
     written: list[bytes] = []
-    for place, field in enumerate(fields):
+    for place, field in enumerate(parts):
         if (layer := layers.get(place)) is not None:
             written += _eight_bit_layer(layer, tensors)
-        elif field.number != _INITIALIZER or _name_of(_bytes(field)) not in unpacked:
+        elif field.number != _INITIALIZER or _name_of(field.content) not in unpacked:
             written.append(field.encoded)
     return b"".join(written)
 
@@ -84,15 +75,15 @@ def _four_bit_layer(node: bytes) -> _FourBitLayer | None:
     inputs: list[bytes] = []
     named: dict[int, bytes] = {}
     sizes: dict[bytes, int] = {}
-    for field in _fields(node):
+    for field in fields(node):
         if field.number == 1:
-            inputs.append(_bytes(field))
+            inputs.append(field.content)
         elif field.number == 5:
-            parts = {part.number: part.value for part in _fields(_bytes(field))}
+            parts = {part.number: part.value for part in fields(field.content)}
             if isinstance(name := parts[1], bytes) and isinstance(size := parts.get(3), int):
                 sizes[name] = size
         else:
-            named[field.number] = _bytes(field)
+            named[field.number] = field.content
     plain = named.get(4) == b"MatMulNBits" and sizes[b"bits"] == 4 and len(inputs) == 3
     if not plain or sizes[b"N"] < _FEW_OUTPUTS or sizes[b"K"] % sizes[b"block_size"]:
         return None
@@ -109,11 +100,16 @@ def _eight_bit_layer(layer: _FourBitLayer, tensors: Mapping[bytes, bytes]) -> It
     names = [layer.output + ending for ending in (b"_weights", b"_scales", b"_zeros")]
     zeros = np.zeros(layer.columns, np.int8)
     for name, kind, values in zip(names, (_INT8, _FLOAT, _INT8), (small, scales, zeros), strict=True):
-        yield _encoded(_INITIALIZER, _tensor(name, kind, values))
-    inputs = (_encoded(1, name) for name in (layer.inputs[0], *names))
+        yield bytes_field(_INITIALIZER, _tensor(name, kind, values))
+    inputs = (bytes_field(1, name) for name in (layer.inputs[0], *names))
     domain, operator = b"com.microsoft", b"DynamicQuantizeMatMul"
-    rest = _encoded(2, layer.output) + _encoded(3, layer.name) + _encoded(4, operator) + _encoded(7, domain)
-    yield _encoded(_NODE, b"".join(inputs) + rest)
+    rest = (
+        bytes_field(2, layer.output)
+        + bytes_field(3, layer.name)
+        + bytes_field(4, operator)
+        + bytes_field(7, domain)
+    )
+    yield bytes_field(_NODE, b"".join(inputs) + rest)
 
 
 def _unpacked(layer: _FourBitLayer, tensors: Mapping[bytes, bytes]) -> npt.NDArray[np.float32]:
@@ -127,69 +123,13 @@ def _unpacked(layer: _FourBitLayer, tensors: Mapping[bytes, bytes]) -> npt.NDArr
 
 
 def _tensor(name: bytes, kind: int, values: npt.NDArray[np.int8] | npt.NDArray[np.float32]) -> bytes:
-    sizes = b"".join(_tag(1, _VARINT) + _varint(size) for size in values.shape)
-    return sizes + _tag(2, _VARINT) + _varint(kind) + _encoded(8, name) + _encoded(9, values.tobytes())
+    sizes = b"".join(int_field(1, size) for size in values.shape)
+    return sizes + int_field(2, kind) + bytes_field(8, name) + bytes_field(9, values.tobytes())
 
 
 def _name_of(tensor: bytes) -> bytes:
-    return next(_bytes(field) for field in _fields(tensor) if field.number == 8)
+    return next(field.content for field in fields(tensor) if field.number == 8)
 
 
 def _raw(tensor: bytes) -> bytes:
-    return next(_bytes(field) for field in _fields(tensor) if field.number == 9)
-
-
-def _fields(message: bytes) -> Iterator[_Field]:
-    at = 0
-    while at < len(message):
-        tag, begins = _read_varint(message, at)
-        number, kind = tag >> 3, tag & 7
-        value: int | bytes
-        if kind == _VARINT:
-            value, end = _read_varint(message, begins)
-        elif kind == _BYTES:
-            length, begins = _read_varint(message, begins)
-            end = begins + length
-            value = message[begins:end]
-        elif kind in (_FIXED32, _FIXED64):
-            end = begins + (4 if kind == _FIXED32 else 8)
-            value = message[begins:end]
-        else:
-            raise ValueError(f"no message of protobuf: wire type {kind}")
-        if end > len(message):
-            raise ValueError("no message of protobuf: it ends inside a field")
-        yield _Field(number, value, message[at:end])
-        at = end
-
-
-def _bytes(field: _Field) -> bytes:
-    if not isinstance(field.value, bytes):
-        raise ValueError(f"field {field.number} is a number, bytes were expected")
-    return field.value
-
-
-def _read_varint(message: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
-
-
-def _varint(value: int) -> bytes:
-    written = bytearray()
-    while value > 127:
-        written.append(value & 127 | 128)
-        value >>= 7
-    written.append(value)
-    return bytes(written)
-
-
-def _tag(number: int, kind: int) -> bytes:
-    return _varint(number << 3 | kind)
-
-
-def _encoded(number: int, value: bytes) -> bytes:
-    return _tag(number, _BYTES) + _varint(len(value)) + value
+    return next(field.content for field in fields(tensor) if field.number == 9)

@@ -22,9 +22,12 @@ ENGINE = ChildProgram(
     sets=(
         # glibc's arena per thread would each keep a window's worth of memory: 80 MB with two threads.
         ("MALLOC_ARENA_MAX", "1"),
-        # Blocks above 4 MB apart from the heap, which they leave in pieces; in huge pages, where the kernel
-        # gives them to those who ask, because pages of 4 KB would be fetched from it one by one.
-        ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4194304"),
+        # Blocks up to 32 MB in the heap, where a network finds them again for its next segment: the kernel
+        # would clear their pages each time. In huge pages, where it gives them to those who ask.
+        (
+            "GLIBC_TUNABLES",
+            "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=67108864",
+        ),
         # oneDNN keeps what it prepares for each shape, for 1,024 by default: every length of speech is one,
         # and three hours left 100 MB of them. Preparing one again takes no time that could be measured.
         ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16"),

@@ -1,4 +1,4 @@
-"""The extra `speech`: CTranslate2 and what Whisper needs beside it.
+"""The extra `speech`: onnxruntime, CTranslate2 and what Whisper needs beside it.
 
 Without it Ringback has no recogniser of its own; queue, callbacks, dashboard and the recognisers of other
 packages work (docs/adr/0052-the-core.md).

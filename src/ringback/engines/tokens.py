@@ -29,17 +29,28 @@ class WhisperTokens:
     def __init__(self, tokenizer_json: Path, *, multilingual: bool) -> None:
         self._tokenizer = Tokenizer.from_file(str(tokenizer_json))
         self._multilingual = multilingual
-        self._start = self._special("<|startoftranscript|>")
+        self.start = self._special("<|startoftranscript|>")
         self.start_of_previous = self._special("<|startofprev|>")
         """Before the text that comes before the transcript's own."""
+        self.no_speech = self._tokenizer.token_to_id("<|nospeech|>") or self._special("<|nocaptions|>")
         self.end_of_text = self._special("<|endoftext|>")
         self.first_timestamp = self._special("<|notimestamps|>") + 1
 
     def prompt(self, language: str) -> list[int]:
         """What a transcript in this language (`en`) begins with."""
         if not self._multilingual:
-            return [self._start]
-        return [self._start, self._special(f"<|{language}|>"), self._special("<|transcribe|>")]
+            return [self.start]
+        return [self.start, self._special(f"<|{language}|>"), self._special("<|transcribe|>")]
+
+    def languages(self, ids: Iterable[int]) -> dict[str, int]:
+        """The languages of these tokens: `en` → its token. Raises `ValueError` for one that there is not."""
+        found: dict[str, int] = {}
+        for token in ids:
+            name = self._tokenizer.id_to_token(token)
+            if name is None:
+                raise ValueError(f"its tokenizer.json has no token {token}")
+            found[name.removeprefix("<|").removesuffix("|>")] = token
+        return found
 
     def encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
@@ -52,8 +63,7 @@ class WhisperTokens:
     def suppressed(self) -> list[int]:
         """What a transcript must not contain, in order: annotations, and special tokens but for times."""
         special = ("<|transcribe|>", "<|translate|>", "<|startofprev|>", "<|startoflm|>")
-        no_speech = self._tokenizer.token_to_id("<|nospeech|>") or self._special("<|nocaptions|>")
-        found = {self._start, no_speech, *map(self._special, special), *self._annotations()}
+        found = {self.start, self.no_speech, *map(self._special, special), *self._annotations()}
         return sorted(found)
 
     def split_at_characters(self, tokens: Sequence[int]) -> list[tuple[str, list[int]]]:

@@ -44,7 +44,7 @@ class Weights:
 
 
 class WhisperKind:
-    """Whisper through CTranslate2. `load` imports the engine, which is large."""
+    """Whisper. `load` imports the engine, which is large."""
 
     def names(self, models: Path) -> Sequence[str]:
         packaged = [name for name in _PACKAGED if _packaged(name) is not None]
@@ -63,7 +63,7 @@ class WhisperKind:
             ) from error
 
     def load(self, name: str, options: LoadOptions) -> Recogniser:
-        # Imported here, so that only the engine process has CTranslate2 in its memory.
+        # Imported here, so that only the engine process has the recogniser in its memory.
         from ringback.engines.whisper import Whisper  # noqa: PLC0415
 
         weights = find(name, options.models)

@@ -115,7 +115,7 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch: Annotated[int, Meta(ge=0, le=1_024)] = 0
     """Segments of speech, of any requests, that one batch has at the most; 0: 4 on a CPU, 16 on a GPU."""
     compute_type: ComputeType = "default"
-    """CTranslate2's compute type; `default`: int8 on a CPU, float16 on a GPU."""
+    """As CTranslate2 calls them; `default`: int8 on a CPU, float16 on a GPU."""
     quality: Literal["fast", "accurate"] = "fast"
     """`fast` (short windows, greedy) or `accurate` (full windows, beam 5)."""
     sandbox: bool = True

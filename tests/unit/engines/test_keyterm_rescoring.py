@@ -23,11 +23,6 @@ TOKENS = WhisperTokens(find("base", Path("/none")).folder / "tokenizer.json", mu
 
 
 @dataclass(frozen=True)
-class Aligned:
-    text_token_probs: list[float]
-
-
-@dataclass(frozen=True)
 class Question:
     """One call of the model."""
 
@@ -39,7 +34,6 @@ class Question:
     start: list[int]
     """The tokens of the start itself."""
     texts: list[str]
-    frames: list[int]
 
 
 class Listener:
@@ -50,26 +44,28 @@ class Listener:
         self._sure = sure
         self.questions: list[Question] = []
 
-    def align(
-        self, rows: list[int], start: list[int], texts: list[list[int]], frames: list[int]
-    ) -> list[Aligned]:
-        prompted = start[0] == TOKENS.start_of_previous
-        at = len(start) - 3
+    def probabilities(
+        self, encoded: str, prompt: Sequence[int], rows: Sequence[int], texts: Sequence[Sequence[int]]
+    ) -> list[list[float]]:
+        assert encoded == "encoded"
+        prompted = prompt[0] == TOKENS.start_of_previous
+        at = len(prompt) - 3
         written = [TOKENS.decode(text) for text in texts]
-        self.questions.append(Question(rows, TOKENS.decode(start[:at]), at, start[at:], written, frames))
-        return [Aligned([math.exp(self._gain_of(text, prompted)), self._sure]) for text in written]
+        before = TOKENS.decode(prompt[:at])
+        self.questions.append(Question(list(rows), before, at, list(prompt[at:]), written))
+        return [[math.exp(self._gain_of(text, prompted)), self._sure] for text in written]
 
     def _gain_of(self, text: str, prompted: bool) -> float:
         return sum(gains[not prompted] for term, gains in self._gains.items() if term in text)
 
 
-def segment(text: str, language: str = "en", frames: int = 300) -> DecodedSegment:
+def segment(text: str, language: str = "en") -> DecodedSegment:
     words = tuple(Word(each, i * 0.5, i * 0.5 + 0.4, 0.6) for i, each in enumerate(text.split()))
-    return DecodedSegment(words, language, frames)
+    return DecodedSegment(words, language)
 
 
 def rescored(listener: Listener, segments: Sequence[DecodedSegment], *terms: str) -> list[str]:
-    rescorer = KeytermRescorer(listener, TOKENS, lambda encoded, rows: [encoded, *rows])
+    rescorer = KeytermRescorer(listener, TOKENS)
     return [joined(words) for words in rescorer.rescore("encoded", segments, terms)]
 
 
@@ -80,12 +76,11 @@ def test_a_term_that_is_as_probable_as_what_was_heard_is_written() -> None:
     ]
     (question,) = listener.questions
     assert question == Question(
-        ["encoded", 0, 0],  # type: ignore[list-item]
+        [0, 0],
         " Glossary: Metformin.",
         1 + len(TOKENS.encode(" Glossary: Metformin.")),
         TOKENS.prompt("en"),
         [" Unfortunately metformen afterwards.", " Unfortunately Metformin afterwards."],
-        [300, 300],
     )
 
 
@@ -127,10 +122,10 @@ def test_a_spelled_term_keeps_its_words_from_any_other() -> None:
 def test_each_segment_is_asked_about_in_its_own_row_and_terms_of_one_language_together() -> None:
     listener = Listener({"Metformin": (0.0, 0.0)})
     segments = [
-        segment("good morning", frames=100),
-        segment("metformen selbstverständlich", "de", frames=200),
-        segment("unfortunately metformen", frames=300),
-        segment("extraordinarily metformen", frames=400),
+        segment("good morning"),
+        segment("metformen selbstverständlich", "de"),
+        segment("unfortunately metformen"),
+        segment("extraordinarily metformen"),
     ]
     assert rescored(listener, segments, "Metformin") == [
         "good morning",
@@ -139,10 +134,10 @@ def test_each_segment_is_asked_about_in_its_own_row_and_terms_of_one_language_to
         "extraordinarily Metformin",
     ]
     german, english = listener.questions
-    assert german.rows == ["encoded", 1, 1]
-    assert (german.start, german.frames) == (TOKENS.prompt("de"), [200, 200])
-    assert english.rows == ["encoded", 2, 2, 3, 3]
-    assert (english.start, english.frames) == (TOKENS.prompt("en"), [300, 300, 400, 400])
+    assert german.rows == [1, 1]
+    assert german.start == TOKENS.prompt("de")
+    assert english.rows == [2, 2, 3, 3]
+    assert english.start == TOKENS.prompt("en")
 
 
 def test_unsure_ones_of_a_language_are_asked_again_together_whatever_their_terms() -> None:
@@ -161,12 +156,11 @@ def test_unsure_ones_of_a_language_are_asked_again_together_whatever_their_terms
 
 def test_of_many_questions_a_few_are_asked_at_a_time() -> None:
     listener = Listener({"Metformin": (0.5, -99.0)})
-    segments = [segment("unfortunately metformen", frames=100 + number) for number in range(20)]
+    segments = [segment("unfortunately metformen") for _ in range(20)]
     assert rescored(listener, segments, "Metformin") == ["unfortunately Metformin"] * 20
     assert [len(each.texts) for each in listener.questions] == [16, 16, 8]
-    rows = [row for each in listener.questions for row in each.rows[1:]]
+    rows = [row for each in listener.questions for row in each.rows]
     assert rows == [row for row in range(20) for _ in range(2)]
-    assert [frames for each in listener.questions for frames in each.frames] == [100 + row for row in rows]
 
 
 def test_a_term_within_an_address_is_asked_about_and_the_rest_of_it_stays() -> None:
