@@ -45,16 +45,19 @@ class ModelBin:
         values = self.stored(name)
         if values.dtype not in (np.int8, np.int16):
             return values[rows].astype(np.float32)
+        # One for each row, or one for all.
         scale = np.asarray(self.stored(f"{name}_scale"), np.float32).reshape(-1, *(1,) * (values.ndim - 1))
-        floats: Floats = (values[rows] / scale[rows]).astype(np.float32)
+        floats: Floats = (values[rows] / (scale[rows] if len(scale) > 1 else scale)).astype(np.float32)
         return floats
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Raises `KeyError`."""
-        return self._places[name][3]
+        return self.stored(name).shape
 
     def stored(self, name: str) -> npt.NDArray[Any]:
         """The array as it is in the file, where possible without a copy. Raises `KeyError`."""
+        if name not in self._places:
+            raise KeyError(f"model.bin has no {name}")
         begins, size, kind, shape = self._places[name]
         if kind >= len(_TYPES):
             raise ValueError(f"model.bin has {name} in a number format that is not supported (type {kind})")

@@ -28,7 +28,7 @@ class WhisperTokens:
 
     def __init__(self, tokenizer_json: Path, *, multilingual: bool) -> None:
         self._tokenizer = Tokenizer.from_file(str(tokenizer_json))
-        self._multilingual = multilingual
+        self.multilingual = multilingual
         self.start = self._special("<|startoftranscript|>")
         self.start_of_previous = self._special("<|startofprev|>")
         """Before the text that comes before the transcript's own."""
@@ -38,7 +38,7 @@ class WhisperTokens:
 
     def prompt(self, language: str) -> list[int]:
         """What a transcript in this language (`en`) begins with."""
-        if not self._multilingual:
+        if not self.multilingual:
             return [self.start]
         return [self.start, self._special(f"<|{language}|>"), self._special("<|transcribe|>")]
 

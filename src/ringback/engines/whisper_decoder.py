@@ -22,10 +22,17 @@ class WhisperDecoder:
     def __init__(
         self, weights: ModelBin, sizes: WhisperSizes, alignment_heads: Sequence[tuple[int, int]]
     ) -> None:
-        """`alignment_heads`: layer and head of each, which look at what is said at that moment."""
+        """`alignment_heads`: layer and head of each, which look at what is said at that moment. Raises
+        `ValueError` if there are none, or not those."""
         self.heads: dict[int, list[int]] = {}
         for layer, head in sorted(alignment_heads):
+            if not (0 <= layer < sizes.decoder_layers and 0 <= head < sizes.heads):
+                raise ValueError(
+                    f"its config.json names an alignment head that there is not: {[layer, head]}"
+                )
             self.heads.setdefault(layer, []).append(head)
+        if not self.heads:
+            raise ValueError("its config.json names no alignment heads, which tell when words were said")
         self.sizes = sizes
         self._positions = weights.floats("decoder/position_encodings/encodings")
         # As the file has them, and mapped: few of the words are ever used.

@@ -55,10 +55,13 @@ def _on_cpu(weights: Weights, tokens: WhisperTokens) -> WhisperNetwork:
     try:
         config = msgspec.json.decode((weights.folder / "config.json").read_bytes(), type=_WhisperConfig)
         languages = tokens.languages(config.lang_ids)
+        if tokens.multilingual and not languages:
+            raise ValueError("its config.json names no languages (lang_ids)")
         return OnnxWhisper(ModelBin(weights.binaries), tokens, config.alignment_heads, languages)
     except Exception as error:  # what onnxruntime raises has no common name
         raise Misconfigured(
             f"the model in {weights.folder} cannot be loaded on device 'cpu' as 'int8': {error}. Check that "
             "the folder holds a Whisper model converted for CTranslate2 (model.bin, config.json, "
-            "tokenizer.json), and the settings engine.device and engine.compute_type."
+            "tokenizer.json), and the settings engine.device and engine.compute_type: as 'float32' it is "
+            "computed by CTranslate2, which knows more kinds of files."
         ) from error

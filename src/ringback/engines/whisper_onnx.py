@@ -86,9 +86,8 @@ class OnnxWhisper:
         self._memory = onnx.session(whisper_graphs.memory_graph(weights, sizes))
         self._memory_names = [each.name for each in self._memory.get_outputs()]
         self._decoder = WhisperDecoder(weights, sizes, alignment_heads)
-        self._rules = TokenRules(
-            tokens.end_of_text, tokens.first_timestamp, np.array(tokens.suppressed(), np.int64)
-        )
+        never = [*tokens.suppressed(), tokens.first_timestamp - 1]
+        self._rules = TokenRules(tokens.end_of_text, tokens.first_timestamp, np.array(never))
         self._weights = weights
         weights.release()
 

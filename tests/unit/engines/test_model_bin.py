@@ -18,8 +18,8 @@ ARRAYS: Mapping[str, npt.NDArray[Any]] = {
     "singles": np.array([1.5, 2.5], np.float32),
     "small": np.array([[127, -64], [1, 0]], np.int8),
     "small_scale": np.array([127.0, 2.0], np.float32),
-    "middle": np.array([[1000, -500]], np.int16),
-    "middle_scale": np.array([1000.0], np.float32),
+    "middle": np.array([[1000, -500], [250, 0]], np.int16),
+    "middle_scale": np.array(1000.0, np.float32),
     "number": np.array(6, np.int16),
 }
 
@@ -54,7 +54,10 @@ def test_arrays_are_read_as_they_were_before_they_were_quantized(tmp_path: Path,
     assert model.floats("halves").tolist() == [[0.5, -1.0], [2.0, 3.0]]
     assert model.floats("singles").tolist() == [1.5, 2.5]
     assert model.floats("small").tolist() == [[1.0, np.float32(-64) / 127], [0.5, 0.0]]
-    assert model.floats("middle").tolist() == [[1.0, -0.5]]
+    assert model.floats("middle").tolist() == [[1.0, -0.5], [0.25, 0.0]]
+    assert model.floats("middle", slice(1, 2)).tolist() == [[0.25, 0.0]]
+    assert model.floats("small", slice(1, 2)).tolist() == [[0.5, 0.0]]
+    assert model.shape("same") == (2, 2)
     assert model.floats("same").tolist() == model.floats("halves").tolist()
     assert {model.floats(name).dtype.name for name in ARRAYS if f"{name}_scale" in model} == {"float32"}
     assert model.stored("halves").dtype == np.float16
