@@ -13,6 +13,7 @@ import trustme
 
 from ringback.clock import SystemClock
 from ringback.egress.client import EgressClient
+from ringback.egress.dial import verifying_tls
 from ringback.egress.policy import Policy
 from ringback.egress.responses import (
     BODY_LIMIT,
@@ -315,6 +316,24 @@ async def test_tls_is_verified_against_the_machines_store(
     assert good.phases.tls is not None
     assert all(isinstance(answer, NoResponse) and answer.reason is NoResponseReason.TLS for answer in bad)
     assert not any(isinstance(answer, ReceiverResponse) for answer in bad)
+
+
+async def test_the_machines_store_is_read_once_and_not_before_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = list[ssl.SSLContext]()
+
+    def counted() -> ssl.SSLContext:
+        made.append(verifying_tls())
+        return made[-1]
+
+    monkeypatch.setattr("ringback.egress.dial.verifying_tls", counted)
+    async with EgressClient(POLICY, SystemClock()) as egress, receiving(answering()) as receiver:
+        await attempt(egress, receiver.url())
+        assert not made
+        urls = [receiver.url(path, scheme="https") for path in ("/a", "/b", "/c")]
+        await asyncio.gather(*(attempt(egress, url) for url in urls))
+    assert len(made) == 1
 
 
 async def test_what_is_sent(egress: EgressClient) -> None:

@@ -61,7 +61,8 @@ class Dialler:
     def __init__(self, policy: Policy, names: Names) -> None:
         self._policy = policy
         self._names = names
-        self._tls = verifying_tls()
+        self._tls: ssl.SSLContext | None = None
+        self._making_tls = asyncio.Lock()
 
     async def addresses(self, target: Target, requester: Requester) -> list[str]:
         """Where `target` may be called; raises `Blocked` if any address of its name is refused, and as
@@ -100,19 +101,28 @@ class Dialler:
         self, connected_socket: socket.socket, target: Target, dial: Dial, protocol: Callable[[], P]
     ) -> P:
         secure = target.scheme in SECURE
-        if secure:
-            dial.securing = dial.clock.monotonic()
         try:
+            tls = await self._verifying_tls() if secure else None
+            if secure:
+                dial.securing = dial.clock.monotonic()
             _, connection = await asyncio.get_running_loop().create_connection(
                 protocol,
                 sock=connected_socket,
-                ssl=self._tls if secure else None,
+                ssl=tls,
                 server_hostname=target.host.removesuffix(".") if secure else None,
             )
         except BaseException:
             connected_socket.close()
             raise
         return connection
+
+    async def _verifying_tls(self) -> ssl.SSLContext:
+        """Made for the first connection that needs it, in a thread: the system's certificates take 25 ms to
+        read, and 1 MB, which a server that has no such receivers spares."""
+        async with self._making_tls:
+            if self._tls is None:
+                self._tls = await asyncio.to_thread(verifying_tls)
+            return self._tls
 
     async def _first_connected(self, addresses: Sequence[str], target: Target, dial: Dial) -> socket.socket:
         """The first of these addresses that answers, each tried a little after the one before it."""
