@@ -3,7 +3,8 @@
 from ringback.callbacks.operational_watch import WatchLimits
 from ringback.egress.responses import FetchLimits, Limits
 from ringback.engines.messages import EngineSetup
-from ringback.engines.registry import ModelCatalogue
+from ringback.engines.other_packages import kinds_of_other_packages
+from ringback.engines.registry import ModelCatalogue, all_kinds
 from ringback.keys import KeyLimits
 from ringback.quota import DailyLimits
 from ringback.retry_schedule import RetrySchedule, schedule_or_default
@@ -23,12 +24,16 @@ def engine_setup(settings: Settings) -> EngineSetup:
         compute_type=engine.compute_type,
         sandbox=engine.sandbox,
         batch=engine.batch,
+        kinds=kinds_of_other_packages(),
     )
 
 
 def model_catalogue(settings: Settings) -> ModelCatalogue:
     """Raises `Misconfigured` where a configured model is not here."""
-    return ModelCatalogue(settings.model, settings.data_path / "models", live_model=_live_model(settings))
+    kinds = all_kinds(kinds_of_other_packages())
+    return ModelCatalogue(
+        settings.model, settings.data_path / "models", kinds, live_model=_live_model(settings)
+    )
 
 
 def _live_model(settings: Settings) -> str:

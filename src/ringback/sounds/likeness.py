@@ -11,11 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import jellyfish
 import numpy as np
 import numpy.typing as npt
-from rapidfuzz import process
-from rapidfuzz.distance import Levenshtein
 
 from ringback.sounds.spoken import ordinal, readings
 
@@ -72,6 +69,10 @@ def _uncoded(sounds: Sequence[Sound]) -> npt.NDArray[np.bool_]:
 
 
 def _similar(some: list[str], others: list[str]) -> npt.NDArray[np.float32]:
+    # 2 MB in each of the server and the engine process, while no request searches or names terms.
+    from rapidfuzz import process  # noqa: PLC0415
+    from rapidfuzz.distance import Levenshtein  # noqa: PLC0415
+
     alike: npt.NDArray[np.float32] = process.cdist(
         some, others, scorer=Levenshtein.normalized_similarity, dtype=np.float32
     )
@@ -126,6 +127,8 @@ _LETTER_NAMES = (
 
 
 def _word_code(word: str) -> str:
+    import jellyfish  # noqa: PLC0415 - see `_similar`
+
     if _SPELLED.fullmatch(word):
         return "".join(jellyfish.metaphone(_LETTER_NAMES[ord(letter) - ord("A")]) for letter in word.upper())
     return "".join(jellyfish.metaphone(word).split())
