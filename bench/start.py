@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.harness.costs import MemoryWatch, memory_by_process
+from bench.harness.costs import memory_alone
 from bench.harness.report import Report
 from bench.harness.server import RunningServer
 
@@ -24,7 +24,8 @@ def run(repeats: int) -> Report:
         "A fresh server: seconds until it is ready, and the memory of its processes while idle",
         {
             "ready": "from the start of `ringback serve` on an empty folder until the engine answers",
-            "idle": "proportional set size of each process, MiB, 3 s after that; shared pages count once",
+            "idle": "MiB of each process, 3 s after that, as if nothing else ran: pages that several of them "
+            "share count once, those that they share with other programs in full",
             "help": "seconds of `ringback --help`",
             "bytecode": "kept from an earlier start, as an installation has it",
         },
@@ -37,14 +38,11 @@ def run(repeats: int) -> Report:
             started = time.monotonic()
             with RunningServer() as server:
                 report.add("ready", repeat, seconds=time.monotonic() - started)
-                idle = MemoryWatch(server.pid)
                 time.sleep(IDLE_SECONDS)
-                idle.end()
                 processes = {
-                    name.split()[0].removeprefix("ringback."): mib
-                    for name, mib in memory_by_process(server.pid).items()
+                    name.removeprefix("ringback."): mib for name, mib in memory_alone(server.pid).items()
                 }
-                report.add("idle", repeat, all=idle.median, **processes)
+                report.add("idle", repeat, all=sum(processes.values()), **processes)
     report.aim_at_most("seconds until ready", report.median("ready", "seconds"), READY_SECONDS)
     report.aim_at_most("seconds of --help", report.median("help", "seconds"), HELP_SECONDS)
     report.aim_at_most("MiB of an idle server's processes", report.median("idle", "all"), IDLE_MIB)

@@ -1,7 +1,10 @@
 """What a process tree costs: processor time, and memory with shared pages counted once."""
 
+import mmap
 import threading
 import time
+from array import array
+from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,10 +108,50 @@ def memory_by_process(pid: int) -> dict[str, float]:
     found: dict[str, float] = {}
     for process in _tree(pid):
         with suppress(psutil.Error, OSError, KeyError):
-            words = process.cmdline()
-            name = next((word for word in words if word.startswith("ringback.")), None) or "serve"
-            found[f"{name} {process.pid}"] = round(_kib(process.pid, "smaps_rollup", "Pss") / 1024, 1)
+            found[f"{_name_of(process)} {process.pid}"] = round(
+                _kib(process.pid, "smaps_rollup", "Pss") / 1024, 1
+            )
     return found
+
+
+def memory_alone(pid: int) -> dict[str, float]:
+    """MiB of each process of the tree as if nothing else ran, by what its command line says it is.
+
+    Page frames that the tree maps, each shared out among the processes of the tree alone. The proportional
+    set size shares them with other programs, too: beside another server of the same packages it is
+    40 MB less. Raises `PermissionError` where this is not root, whom alone the kernel shows frames.
+    """
+    processes = _tree(pid)
+    frames = {process.pid: _frames(process.pid) for process in processes}
+    users = Counter(frame for mapped in frames.values() for frame in mapped)
+    found = defaultdict[str, float](float)
+    for process in processes:
+        share = sum(1 / users[frame] for frame in frames[process.pid])
+        found[_name_of(process)] += share * mmap.PAGESIZE / 2**20
+    return dict(found)
+
+
+def _frames(pid: int) -> set[int]:
+    """Numbers of the page frames that a process maps (proc_pid_pagemap(5))."""
+    frames = set[int]()
+    with Path(f"/proc/{pid}/pagemap").open("rb") as pages:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            start, end = (int(address, 16) // mmap.PAGESIZE for address in line.split()[0].split("-"))
+            if "[v" in line:
+                continue  # vsyscall, vvar, vdso: the kernel's
+            pages.seek(start * 8)
+            entries = array("Q", pages.read((end - start) * 8))
+            frames.update(entry & _FRAME for entry in entries if entry & _PRESENT)
+    if frames == {0}:
+        raise PermissionError("page frames are shown to root alone")
+    return frames
+
+
+_PRESENT, _FRAME = 1 << 63, (1 << 55) - 1
+
+
+def _name_of(process: psutil.Process) -> str:
+    return next((word for word in process.cmdline() if word.startswith("ringback.")), None) or "serve"
 
 
 class Neighbours:

@@ -114,7 +114,7 @@ PLOTS = (
             ),
             Panel("partials per stream, over streams", "live", (Series("partials", 7),), lines=True),
             Panel(
-                "32 streams, median s",
+                "32 and 64 streams, median s",
                 "live-now",
                 (
                     Series("first partial", 1, MEDIAN),
