@@ -9,9 +9,9 @@ from ringback.audio.samples import Samples
 
 FULL_WINDOW = 30.0
 """Seconds; the window that Whisper was trained on."""
-_MAX_SECONDS_ON_CPU = 80.0
-"""In the windows of one part: four chunks of recordings. While a part is decoded, each second takes 0.6 MB of
-the decoder's keys and values with tiny, 16 MB with large."""
+_MAX_SECONDS_ON_CPU = 48.0
+"""In the windows of one part: two chunks of recordings, four clips. While a part is decoded, each second
+takes 0.6 MB of the decoder's keys and values with tiny, 16 MB with large."""
 _OUT_OF_MEMORY = ("out of memory", "failed to allocate", "cublas_status_alloc_failed")
 """How CTranslate2 and what it calls say so, in lower case."""
 _SUCCESSES_TO_GROW = 100

@@ -54,9 +54,9 @@ class Whisper:
         self._rescorer = KeytermRescorer(self._network, self._tokens)
 
     def warm(self) -> None:
-        # A little quiet noise, and a draft: enough to run every part once.
-        noise = np.random.default_rng(0).normal(0.0, 1e-3, SAMPLE_RATE // 4).astype(np.float32)
-        self.recognise([noise], Task(self.info.name, "en", quality=Quality.DRAFT))
+        # A little quiet sound, and a draft: enough to run every part once. Not noise: numpy's takes 3 MB.
+        sound = (1e-3 * np.sin(np.arange(SAMPLE_RATE // 4))).astype(np.float32)
+        self.recognise([sound], Task(self.info.name, "en", quality=Quality.DRAFT))
 
     def recognise(self, batch: Sequence[Samples], task: Task) -> list[Recognition]:
         if task.quality is Quality.DRAFT:
@@ -116,13 +116,15 @@ class Whisper:
         draft, english = task.quality is Quality.DRAFT, task.language == "en"
         caps = [guards.token_cap(seconds_of(segment), english=english, draft=draft) for segment in batch]
         beams = 5 if task.quality is Quality.ACCURATE else 1
-        results = self._network.generate(encoded, Search(self._tokens.prompt(task.language), caps, beams))
+        with_terms = bool(task.terms) and not draft
+        search = Search(self._tokens.prompt(task.language), caps, beams, encoded_is_reused=with_terms)
+        results = self._network.generate(encoded, search)
         texts = [
             self._usable_part(result, seconds_of(segment), None if draft else cap)
             for result, segment, cap in zip(results, batch, caps, strict=True)
         ]
         words = self._locate_words(encoded, results, texts, task.language, batch)
-        if task.terms and task.quality is not Quality.DRAFT:
+        if with_terms:
             words = self._with_terms(encoded, words, task)
         return [self._decoded_segment(*facts) for facts in zip(results, texts, words, batch, strict=True)]
 

@@ -1,7 +1,6 @@
 """Whisper's decoder on a CPU: what it makes of the tokens so far, for several texts at once."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,9 +10,53 @@ from ringback.engines.model_bin import Floats, ModelBin
 from ringback.engines.whisper_graphs import HEAD, WhisperSizes
 
 Memory = Mapping[str, Floats]
-"""What the decoder attends to of segments: arrays by the names of its inputs, (segments, …)."""
+"""What the decoder attends to of a segment: arrays by the names of its inputs, (1, …)."""
 _HIDDEN = np.float32(-1e9)
 """Added to the score of what must not be attended to."""
+
+
+class EncodedBatch:
+    """What the decoder attends to of several segments, the shorter ones filled up. Kept once: for four
+    chunks of recordings it takes 47 MB with the smallest model."""
+
+    def __init__(self, lengths: Sequence[int]) -> None:
+        """`lengths`: the encoder outputs of each."""
+        self.lengths = lengths
+        longest = max(lengths)
+        self.hidden = np.zeros((len(lengths), 1, 1, longest), np.float32)
+        """What is added to the scores of each output."""
+        for row, length in zip(self.hidden, lengths, strict=True):
+            row[..., length:] = _HIDDEN
+        self.memory: dict[str, Floats] = {}
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def put(self, place: int, memory: Memory) -> None:
+        """Take the segment of this place."""
+        for name, values in memory.items():
+            if len(self) == 1:
+                self.memory[name] = values
+                continue
+            if name not in self.memory:
+                shape = [len(self), *values.shape[1:]]
+                shape[_outputs_axis(name)] = max(self.lengths)
+                self.memory[name] = np.zeros(shape, np.float32)
+            self.memory[name][place][tuple(map(slice, values.shape[1:]))] = values[0]
+
+    def segment(self, place: int) -> "EncodedBatch":
+        """That segment alone."""
+        alone = EncodedBatch([self.lengths[place]])
+        outputs = slice(self.lengths[place])
+        for name, values in self.memory.items():
+            part = np.moveaxis(values[place : place + 1], _outputs_axis(name), 0)[outputs]
+            alone.memory[name] = np.ascontiguousarray(np.moveaxis(part, 0, _outputs_axis(name)))
+        return alone
+
+
+def _outputs_axis(name: str) -> int:
+    """Which axis of the array has the encoder's outputs."""
+    return 3 if name.startswith("keys") else 2
 
 
 class WhisperDecoder:
@@ -40,9 +83,9 @@ class WhisperDecoder:
         self.network = onnx.session(whisper_graphs.decoder_graph(weights, sizes, list(self.heads)))
         self._vocabulary = onnx.session(whisper_graphs.vocabulary_graph(weights, sizes))
 
-    def begin(self, segments: Sequence[Memory]) -> "DecodingRun":
-        """A text for each segment."""
-        return DecodingRun(self, *_together(segments))
+    def begin(self, encoded: EncodedBatch, *, reused: bool = True) -> "DecodingRun":
+        """A text for each segment. Without `reused` what was encoded is written over on the way."""
+        return DecodingRun(self, encoded, reused=reused)
 
     def scores(self, decoded: Floats) -> Floats:
         """Of what may follow on each row: (rows, width) → (rows, vocabulary)."""
@@ -59,12 +102,13 @@ class WhisperDecoder:
 class DecodingRun:
     """Texts that are decoded token by token, with what was computed for the tokens so far."""
 
-    def __init__(self, decoder: WhisperDecoder, memory: Memory, lengths: Sequence[int]) -> None:
+    def __init__(self, decoder: WhisperDecoder, encoded: EncodedBatch, *, reused: bool) -> None:
         self._decoder = decoder
-        self._memory = dict(memory)
-        self._lengths = list(lengths)
+        self._reused = reused
+        self._memory = {"hidden": encoded.hidden, **encoded.memory}
+        self._lengths = list(encoded.lengths)
         sizes = decoder.sizes
-        nothing = np.zeros((len(lengths), sizes.heads, 0, HEAD), np.float32)
+        nothing = np.zeros((len(encoded), sizes.heads, 0, HEAD), np.float32)
         names = [f"{part}_{layer}" for layer in range(sizes.decoder_layers) for part in ("keys", "values")]
         self._past = {f"past_{name}": nothing for name in names}
         scores = [f"scores_{layer}" for layer in decoder.heads]
@@ -79,8 +123,17 @@ class DecodingRun:
             return
         self._past = {name: values[chosen] for name, values in self._past.items()}
         if len(self._memory["hidden"]) > 1:
-            self._memory = {name: values[chosen] for name, values in self._memory.items()}
+            self._memory = {name: self._rows(values, chosen) for name, values in self._memory.items()}
         self._lengths = [self._lengths[text] for text in chosen]
+
+    def _rows(self, values: Floats, chosen: Sequence[int]) -> Floats:
+        """These rows, in ascending order; in place where nothing else needs the rest: a copy takes 25 MB."""
+        if self._reused:
+            return values[list(chosen)]
+        for place, row in enumerate(chosen):
+            if place != row:
+                values[place] = values[row]
+        return values[: len(chosen)]
 
     def feed(self, tokens: Sequence[Sequence[int]]) -> Floats:
         """What the decoder makes of the next tokens of each text: (texts, tokens, width)."""
@@ -102,24 +155,3 @@ class DecodingRun:
             scores[text, of_layer, :, :length] for scores, of_layer in zip(self._scores, heads, strict=True)
         ]
         return np.concatenate(found)
-
-
-def _together(segments: Sequence[Memory]) -> tuple[Memory, list[int]]:
-    """The memory of all, the shorter ones filled up with what must not be attended to; and their lengths."""
-    lengths = [segment["values_0"].shape[2] for segment in segments]
-    longest = max(lengths)
-    hidden = np.zeros((len(segments), 1, 1, longest), np.float32)
-    for row, length in zip(hidden, lengths, strict=True):
-        row[..., length:] = _HIDDEN
-    if len(segments) == 1:
-        return {**segments[0], "hidden": hidden}, lengths
-    memory: dict[str, Any] = {"hidden": hidden}
-    for name, of_first in segments[0].items():
-        axis = 3 if name.startswith("keys") else 2
-        shape = [len(segments), *of_first.shape[1:]]
-        shape[axis] = longest
-        filled = memory[name] = np.zeros(shape, np.float32)
-        for row, segment in zip(filled, segments, strict=True):
-            part = segment[name][0]
-            row[tuple(map(slice, part.shape))] = part
-    return memory, lengths

@@ -27,6 +27,8 @@ class Search:
     """Of each text, behind the prompt. A network may take the largest for all."""
     beams: int = 1
     """Texts that are followed at once for a segment; 1: the most probable token is taken each time."""
+    encoded_is_reused: bool = True
+    """Whether `WhisperNetwork.probabilities` is asked of the same segments afterwards."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from ringback.engines.text_alignment import token_starts
 from ringback.engines.text_search import best_of_beams, best_texts
 from ringback.engines.token_choice import TokenRules, log_sum
 from ringback.engines.tokens import WhisperTokens
-from ringback.engines.whisper_decoder import DecodingRun, Memory, WhisperDecoder
+from ringback.engines.whisper_decoder import DecodingRun, EncodedBatch, Memory, WhisperDecoder
 from ringback.engines.whisper_network import (
     ENCODED_PER_SECOND,
     Generated,
@@ -91,39 +91,42 @@ class OnnxWhisper:
         self._weights = weights
         weights.release()
 
-    def encode(self, batch: Sequence[Samples], windows: Sequence[float]) -> list[Memory]:
+    def encode(self, batch: Sequence[Samples], windows: Sequence[float]) -> EncodedBatch:
         self._weights.require_unchanged()
-        return [
-            self._encode(segment, window_frames(window))
-            for segment, window in zip(batch, windows, strict=True)
-        ]
+        frames = [window_frames(window) for window in windows]
+        encoded = EncodedBatch([each // 2 for each in frames])
+        for place, segment in enumerate(batch):
+            encoded.put(place, self._encode(segment, frames[place]))
+        return encoded
 
-    def generate(self, encoded: Sequence[Memory], search: Search) -> list[Generated]:
+    def generate(self, encoded: EncodedBatch, search: Search) -> list[Generated]:
         if search.beams == 1:
             return self._generate(encoded, search)
         written: list[Generated] = []
-        for segment, most_tokens in zip(encoded, search.most_tokens, strict=True):
-            written += self._generate([segment], Search(search.prompt, [most_tokens], search.beams))
+        for place, most_tokens in enumerate(search.most_tokens):
+            alone = Search(search.prompt, [most_tokens], search.beams)
+            written += self._generate(encoded.segment(place), alone)
         return written
 
     def locate(
-        self, encoded: Sequence[Memory], prompt: Sequence[int], texts: Sequence[LocatedText]
+        self, encoded: EncodedBatch, prompt: Sequence[int], texts: Sequence[LocatedText]
     ) -> list[TokenTimes]:
         return [self._located(text) for text in texts]
 
     def probabilities(
         self,
-        encoded: Sequence[Memory],
+        encoded: EncodedBatch,
         prompt: Sequence[int],
         rows: Sequence[int],
         texts: Sequence[Sequence[int]],
     ) -> list[Sequence[float]]:
+        segments = {row: encoded.segment(row) for row in set(rows)}
         return [
-            self._probabilities(encoded[row], prompt, text) for row, text in zip(rows, texts, strict=True)
+            self._probabilities(segments[row], prompt, text) for row, text in zip(rows, texts, strict=True)
         ]
 
-    def languages(self, encoded: Sequence[Memory]) -> list[list[tuple[str, float]]]:
-        return [self._language_shares(segment) for segment in encoded]
+    def languages(self, encoded: EncodedBatch) -> list[list[tuple[str, float]]]:
+        return [self._language_shares(encoded.segment(place)) for place in range(len(encoded))]
 
     def _encode(self, segment: Samples, frames: int) -> Memory:
         inputs = {"mels": self._mels.batch([segment], frames), "positions": self._positions[: frames // 2]}
@@ -131,10 +134,10 @@ class OnnxWhisper:
         memory = self._memory.run(self._memory_names, {"encoded": encoded})
         return dict(zip(self._memory_names, memory, strict=True))
 
-    def _generate(self, encoded: Sequence[Memory], search: Search) -> list[Generated]:
+    def _generate(self, encoded: EncodedBatch, search: Search) -> list[Generated]:
         """With several beams for a single segment."""
         decoder = self._decoder
-        decoding = decoder.begin(encoded)
+        decoding = decoder.begin(encoded, reused=search.encoded_is_reused)
         decoded = decoding.feed([search.prompt] * len(encoded))
         first = decoder.scores(decoded[:, -1])
         no_speech = self._no_speech(first if len(search.prompt) == 1 else decoder.scores(decoded[:, 0]))
@@ -145,7 +148,7 @@ class OnnxWhisper:
                 return decoder.scores(decoding.feed([[token] for token in tokens])[:, 0])
 
             found = [best_of_beams(first, self._rules, search.most_tokens[0], search.beams, next_beams)]
-            attention = [self._attention(encoded[0], search.prompt, found[0].tokens)]
+            attention = [self._attention(encoded, search.prompt, found[0].tokens)]
         else:
             observed = _Observed(decoder, decoding, len(encoded))
             found = best_texts(first, self._rules, search.most_tokens, observed.next_scores)
@@ -158,19 +161,21 @@ class OnnxWhisper:
             for text, silent, seen in zip(found, no_speech, attention, strict=True)
         ]
 
-    def _attention(self, segment: Memory, prompt: Sequence[int], tokens: Sequence[int]) -> _Attention:
+    def _attention(self, segment: EncodedBatch, prompt: Sequence[int], tokens: Sequence[int]) -> _Attention:
         """As `_generate` with one beam remembers it."""
-        decoding = self._decoder.begin([segment])
+        decoding = self._decoder.begin(segment)
         decoded = decoding.feed([[*prompt, *tokens]])[0, len(prompt) - 1 :]
         looks = decoding.looks(0)[:, len(prompt) - 1 :]
         of_text = self._places_of_text(tokens)
         probabilities = self._probable(decoded[of_text], [tokens[place] for place in of_text])
         return _Attention(looks, probabilities)
 
-    def _probabilities(self, segment: Memory, prompt: Sequence[int], text: Sequence[int]) -> Sequence[float]:
+    def _probabilities(
+        self, segment: EncodedBatch, prompt: Sequence[int], text: Sequence[int]
+    ) -> Sequence[float]:
         """As if no timestamps were written."""
         before = [*prompt, self._tokens.first_timestamp - 1]
-        decoded = self._decoder.begin([segment]).feed([[*before, *text]])[0]
+        decoded = self._decoder.begin(segment).feed([[*before, *text]])[0]
         return self._probable(decoded[len(before) - 1 : -1], text)
 
     def _probable(self, decoded: Floats, tokens: Sequence[int]) -> list[float]:
@@ -199,8 +204,8 @@ class OnnxWhisper:
         """`scores`: of what follows on the start of each transcript."""
         return [float(np.exp(row[self._tokens.no_speech] - log_sum(row))) for row in scores]
 
-    def _language_shares(self, segment: Memory) -> list[tuple[str, float]]:
-        decoded = self._decoder.begin([segment]).feed([[self._tokens.start]])[0]
+    def _language_shares(self, segment: EncodedBatch) -> list[tuple[str, float]]:
+        decoded = self._decoder.begin(segment).feed([[self._tokens.start]])[0]
         scores = self._decoder.scores(decoded)[0, list(self._languages.values())]
         shares = np.exp(scores - log_sum(scores))
         return sorted(zip(self._languages, shares.tolist(), strict=True), key=lambda each: -each[1])

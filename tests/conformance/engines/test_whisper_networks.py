@@ -174,6 +174,17 @@ def test_a_segment_has_its_text_alone_and_beside_others(tiny: Networks, clips: l
         assert one.no_speech == pytest.approx(beside_others.no_speech, abs=0.05)
 
 
+def test_what_was_encoded_may_be_written_over(tiny: Networks, clips: list[Samples]) -> None:
+    """Texts end at different tokens: those that go on move up."""
+    segments = [clips[0][:SAMPLE_RATE], clips[1], clips[2][: 2 * SAMPLE_RATE], clips[0]]
+    texts = []
+    for reused in (True, False):
+        encoded = tiny.ours.encode(segments, windows_of(segments))
+        search = Search(tiny.tokens.prompt("en"), [100] * 4, encoded_is_reused=reused)
+        texts.append([each.tokens for each in tiny.ours.generate(encoded, search)])
+    assert texts[0] == texts[1]
+
+
 def test_threads_share_a_network(tiny: Networks, clips: list[Samples]) -> None:
     prompt = tiny.tokens.prompt("en")
     alone = [generated(tiny.ours, [clip], prompt)[0].tokens for clip in clips]

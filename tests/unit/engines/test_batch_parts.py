@@ -105,13 +105,13 @@ def test_a_segment_that_does_not_fit_alone_and_other_errors_are_told() -> None:
     assert sizes == [len(BATCH)]
 
 
-def test_a_processor_takes_as_many_as_four_chunks_of_recordings_hold() -> None:
+def test_a_processor_takes_as_many_as_two_chunks_of_recordings_hold() -> None:
     parts, card = BatchParts("cpu"), Card(100)
     assert parts.compute(BATCH[:9], 19.0, card.compute) == list(range(9))
-    assert card.parts == [4, 4, 1]
+    assert card.parts == [2, 2, 2, 2, 1]
     card.parts.clear()
     parts.compute(BATCH[:3], 30.0, card.compute)
-    assert card.parts == [2, 1]
+    assert card.parts == [1, 1, 1]
     card.parts.clear()
     parts.compute(BATCH[:2], 81.0, card.compute)
     assert card.parts == [1, 1]
