@@ -14,14 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ringback.engines.protobuf import bytes_field, fields, int_field
+from ringback.engines.onnx_graph import constant_field
+from ringback.engines.protobuf import bytes_field, fields
 
 _LARGEST = 63
 """Of a weight in 7 bits."""
 _FEW_OUTPUTS = 64
 """The last layer, which decides between labels, has fewer: it stays as it is."""
-_FLOAT, _INT8 = 1, 3
-"""`TensorProto.DataType`."""
 _GRAPH = 7
 """Of `ModelProto`."""
 _NODE, _INITIALIZER = 1, 5
@@ -99,8 +98,8 @@ def _eight_bit_layer(layer: _FourBitLayer, tensors: Mapping[bytes, bytes]) -> It
     small = np.rint(weights / scales).astype(np.int8)
     names = [layer.output + ending for ending in (b"_weights", b"_scales", b"_zeros")]
     zeros = np.zeros(layer.columns, np.int8)
-    for name, kind, values in zip(names, (_INT8, _FLOAT, _INT8), (small, scales, zeros), strict=True):
-        yield bytes_field(_INITIALIZER, _tensor(name, kind, values))
+    for name, values in zip(names, (small, scales, zeros), strict=True):
+        yield constant_field(name.decode(), values)
     inputs = (bytes_field(1, name) for name in (layer.inputs[0], *names))
     domain, operator = b"com.microsoft", b"DynamicQuantizeMatMul"
     rest = (
@@ -120,11 +119,6 @@ def _unpacked(layer: _FourBitLayer, tensors: Mapping[bytes, bytes]) -> npt.NDArr
     blocks = (pairs.astype(np.float32) - 8).reshape(layer.columns, -1, layer.block)
     weights: npt.NDArray[np.float32] = (blocks * scales).reshape(layer.columns, layer.rows).T
     return weights
-
-
-def _tensor(name: bytes, kind: int, values: npt.NDArray[np.int8] | npt.NDArray[np.float32]) -> bytes:
-    sizes = b"".join(int_field(1, size) for size in values.shape)
-    return sizes + int_field(2, kind) + bytes_field(8, name) + bytes_field(9, values.tobytes())
 
 
 def _name_of(tensor: bytes) -> bytes:

@@ -41,10 +41,7 @@ class OnnxGraph:
 
     def constant(self, values: npt.NDArray[np.generic]) -> str:
         name = self._next()
-        sizes = b"".join(int_field(1, size) for size in values.shape)
-        kind = int_field(2, _ELEMENT_TYPES[values.dtype.name])
-        tensor = sizes + kind + text_field(8, name) + bytes_field(9, values.tobytes())
-        self._parts.append(bytes_field(5, tensor))
+        self._parts.append(constant_field(name, values))
         return name
 
     def node(
@@ -78,6 +75,13 @@ class OnnxGraph:
     def _next(self) -> str:
         self._names += 1
         return f"value_{self._names}"
+
+
+def constant_field(name: str, values: npt.NDArray[np.generic]) -> bytes:
+    """A constant of a graph, as a field of `GraphProto`."""
+    sizes = b"".join(int_field(1, size) for size in values.shape)
+    kind = int_field(2, _ELEMENT_TYPES[values.dtype.name])
+    return bytes_field(5, sizes + kind + text_field(8, name) + bytes_field(9, values.tobytes()))
 
 
 def _value_info(name: str, sizes: Sequence[int | str]) -> bytes:

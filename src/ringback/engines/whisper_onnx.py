@@ -32,7 +32,7 @@ from ringback.engines.whisper_network import (
 
 @dataclass(frozen=True, slots=True)
 class _Attention:
-    """Where the alignment heads looked when each token of a text was foretold, and at the end."""
+    """Where the alignment heads looked when each token of a text was predicted, and at the end."""
 
     scores: Floats
     """Shape (heads, tokens, encoder outputs)."""
@@ -179,7 +179,7 @@ class OnnxWhisper:
         return self._probable(decoded[len(before) - 1 : -1], text)
 
     def _probable(self, decoded: Floats, tokens: Sequence[int]) -> list[float]:
-        """How probable it is, among all of text, that each row foretells its token."""
+        """How probable it is, among all of text, that each row predicts its token."""
         probable: list[float] = []
         for first in range(0, len(tokens), _ROWS_AT_ONCE):
             few = tokens[first : first + _ROWS_AT_ONCE]
